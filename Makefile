@@ -1,0 +1,71 @@
+# Every target sets itself up: `make lab` and `make test` work on a fresh clone.
+# A Python of your choice: make lab PYTHON=/path/to/python3.12
+
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.10 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := $(sort $(wildcard notebooks/source/[0-9]*.py))
+NOTEBOOKS := $(SOURCES:notebooks/source/%.py=notebooks/%.ipynb)
+# Authors keep the image sets beside the clone. Where that folder is missing, the course downloads them or draws its own.
+SHARED := $(wildcard ../shared/data)
+ifneq ($(SHARED),)
+export COURSE_DATA_DIR ?= $(abspath $(SHARED))
+endif
+
+.PHONY: help lab run test notebooks bench clean
+help:
+	@echo "make lab        open the course in JupyterLab"
+	@echo "make run        execute every notebook in order, results under build/run/"
+	@echo "make test       every test, and every notebook at the smoke budget"
+	@echo "make notebooks  rebuild notebooks/*.ipynb from notebooks/source/*.py, executed"
+	@echo "make bench      the speed and quality tables (about half an hour)"
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "This course needs Python 3.10, 3.11, 3.12 or 3.13; none was found. Install one, or name yours: make PYTHON=/path/to/python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "This course needs Python 3.10, 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make PYTHON=/path/to/python3.12" % v)'
+	@echo "Setting up $(VENV) (once; some 2 GB, a few minutes) ..."
+	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@# The pinned versions first; where they do not exist for this Python, the ranges of pyproject.toml.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]' 2>$(VENV)/pinned.log \
+	 || { echo "The pinned versions do not fit $(PYTHON); taking the newest ones that the course allows."; \
+	      $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab,dev]'; }
+	@touch $@
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+run: $(READY)
+	@mkdir -p build/run
+	@n=0; for notebook in $(NOTEBOOKS); do n=$$((n + 1)); \
+	  echo "[$$n/$(words $(NOTEBOOKS))] $$notebook"; \
+	  $(BIN)/papermill --cwd notebooks "$$notebook" "build/run/$$(basename $$notebook)" --no-request-save-on-cell-execute \
+	  || { echo "$$notebook stopped with the error above; what it had done is in build/run/$$(basename $$notebook)"; exit 1; }; \
+	done
+	@$(BIN)/jupyter nbconvert --log-level ERROR --to html build/run/*.ipynb
+	@echo "Done. Open build/run/*.html in a browser, or build/run/*.ipynb in JupyterLab."
+
+test: $(READY)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	COURSE_BUDGET=smoke $(BIN)/python -m pytest tests
+	COURSE_BUDGET=smoke $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 notebooks
+
+notebooks: $(NOTEBOOKS)
+
+# Built, executed, then progress bars folded into their last line; an old notebook stays until its successor is whole.
+notebooks/%.ipynb: notebooks/source/%.py | $(READY)
+	@mkdir -p build/notebooks
+	$(BIN)/jupytext --quiet --to ipynb --set-kernel python3 --output build/notebooks/$*.ipynb $<
+	cd notebooks && COURSE_BUDGET=$${COURSE_BUDGET:-laptop} ../$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --execute \
+	  --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=7200 ../build/notebooks/$*.ipynb
+	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace \
+	  --CoalesceStreamsPreprocessor.enabled=True build/notebooks/$*.ipynb
+	mv build/notebooks/$*.ipynb $@
+	@if [ "$*" = 05_fashion_mnist_vae ]; then $(BIN)/python tools/film.py; fi
+
+bench: $(READY)
+	$(BIN)/python benchmarks/fashion_mnist.py
+
+clean:
+	rm -rf build $(VENV) *.egg-info

@@ -1,0 +1,149 @@
+"""What a lesson runs on: seed, device, versions, and the budget that sizes its work. Taught in lesson 00."""
+
+import contextlib
+import os
+import platform
+import random
+import tempfile
+from importlib.metadata import version
+from types import SimpleNamespace
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads: its log is not for readers
+
+import numpy as np
+
+SEED = 2013  # the year of the paper: Kingma and Welling, "Auto-Encoding Variational Bayes"
+
+# Every number that depends on the budget. Image size never does.
+BUDGETS = {
+    "00": {
+        "smoke": {"images": 2_000, "epochs": 1},
+        "laptop": {"images": 20_000, "epochs": 2},
+        "full": {"images": 60_000, "epochs": 5},
+    },
+    "01": {
+        "smoke": {"images": 2_000, "dense_epochs": 4, "linear_epochs": 60, "conv_epochs": 2, "spiral_steps": 600},
+        "laptop": {"images": 20_000, "dense_epochs": 20, "linear_epochs": 60, "conv_epochs": 4, "spiral_steps": 3_000},
+        "full": {"images": 60_000, "dense_epochs": 20, "linear_epochs": 60, "conv_epochs": 20, "spiral_steps": 6_000},
+    },
+    "02": {
+        "smoke": {"draws": 20_000, "repeats": 100, "steps": 600, "frames": 8},
+        "laptop": {"draws": 200_000, "repeats": 400, "steps": 800, "frames": 30},
+        "full": {"draws": 1_000_000, "repeats": 1_000, "steps": 1_200, "frames": 40},
+    },
+    "03": {
+        "smoke": {"draws": 100_000, "noise_numbers": 1 << 20, "vae_steps": 2_000},
+        "laptop": {"draws": 400_000, "noise_numbers": 1 << 23, "vae_steps": 2_000},
+        "full": {"draws": 1_000_000, "noise_numbers": 1 << 24, "vae_steps": 4_000},
+    },
+    "05": {
+        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_images": 12_800, "batchnorm_epochs": 3, "dense_epochs": 5},
+        "laptop": {"images": 60_000, "epochs": 4, "batchnorm_images": 60_000, "batchnorm_epochs": 1, "dense_epochs": 3},
+        "full": {
+            "images": 60_000,
+            "epochs": 10,
+            "batchnorm_images": 60_000,
+            "batchnorm_epochs": 30,
+            "dense_epochs": 10,
+        },
+    },
+}
+
+
+def budget_name() -> str:
+    """The budget in force: ``COURSE_BUDGET`` if set, else ``full`` with a GPU and ``laptop`` without.
+
+    Raises:
+        ValueError: if ``COURSE_BUDGET`` is none of smoke, laptop, full.
+    """
+    chosen = os.environ.get("COURSE_BUDGET", "").strip()
+    if not chosen:
+        return "full" if gpus() else "laptop"
+    if chosen not in ("smoke", "laptop", "full"):
+        raise ValueError(f"COURSE_BUDGET is '{chosen}'. Set it to smoke, laptop or full, or unset it.")
+    return chosen
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that TensorFlow can use; empty on a machine without one."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
+
+
+def set_seed(seed: int = SEED) -> None:
+    """Seed Python, NumPy's global state and TensorFlow. NumPy code of the course takes its own Generator."""
+    import tf_keras as keras
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (scikit-learn and Keras read the global state)
+    keras.utils.set_random_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide what a notebook shows."""
+    packages = ("tensorflow", "tensorflow-probability", "tf-keras", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware: a recent GPU, or AVX512-BF16 or AMX on Linux."""
+    import tensorflow as tf
+
+    for device in tf.config.list_physical_devices("GPU"):
+        if tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0)) >= (8, 0):
+            return True
+    try:
+        with open("/proc/cpuinfo") as lines:
+            flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+@contextlib.contextmanager
+def _without_native_log():
+    """Drop what native code writes to standard error, unless the block fails.
+
+    TensorFlow logs its start before any setting can silence it, and those lines would be stored in every notebook.
+    """
+    with tempfile.TemporaryFile() as log:
+        saved = os.dup(2)
+        try:
+            os.dup2(log.fileno(), 2)
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(saved, log.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def start(lesson: str) -> SimpleNamespace:
+    """Prepare a lesson: seed everything, then print versions, device, and the row of the budget table in force.
+
+    Args:
+        lesson: its number as in the file name, for instance ``"05"``.
+
+    Returns:
+        A namespace with the row's entries (``budget.epochs``, ...) and ``budget.name``.
+
+    Raises:
+        ValueError: for a lesson without a row, or a ``COURSE_BUDGET`` that does not exist.
+    """
+    if lesson not in BUDGETS:
+        raise ValueError(f"Lesson '{lesson}' has no budget. Lessons: {', '.join(BUDGETS)}.")
+    with _without_native_log():
+        import tensorflow_probability  # noqa: F401  (brings TensorFlow and tf_keras along)
+
+        devices = gpus()
+    name = budget_name()
+    row = BUDGETS[lesson][name]
+    set_seed()
+    print(" | ".join(f"{package} {number}" for package, number in versions().items()))
+    print(f"device: {', '.join(devices) if devices else f'CPU, {os.cpu_count()} cores'} | seed: {SEED}")
+    print(f"budget: {name} | " + ", ".join(f"{key} {value:,}" for key, value in row.items()))
+    return SimpleNamespace(name=name, **row)

@@ -1,0 +1,784 @@
+"""Every check with right answers, with each usual mistake, and with what is no answer at all.
+
+The learners' functions below are written afresh, most of them in TensorFlow, and share nothing with the tables that the
+checks compare with.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras as keras
+from scipy.stats import norm
+
+from course_utils import checks
+
+tfd = tfp.distributions
+LOG_2PI = math.log(2 * math.pi)
+
+
+def said(capsys, check, function):
+    """The one line that the check prints."""
+    assert getattr(checks, check)(function) is None
+    out, err = capsys.readouterr()
+    assert err == "" and "Traceback" not in out
+    assert out.count("\n") == 1 and len(out) < 500
+    return out
+
+
+# ---- right answers ----
+
+
+def right_psnr(images, originals):
+    return -10 * tf.math.log(tf.reduce_mean((images - originals) ** 2)) / tf.math.log(10.0)
+
+
+def right_uniform(codes, number, rng):
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    return low + (high - low) * rng.random((number, codes.shape[1]))
+
+
+def right_pair(images, noise_sd, rng):
+    return np.clip(images + noise_sd * rng.normal(size=images.shape), 0, 1), images
+
+
+def pair_in_float32(images, noise_sd, rng):
+    noise = rng.standard_normal(images.shape, np.float32)
+    return tf.clip_by_value(images + np.float32(noise_sd) * noise, 0.0, 1.0), tf.constant(images)
+
+
+def right_kl(mean_q, sd_q, mean_p, sd_p):
+    return tf.math.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
+
+
+def kl_in_numpy(mean_q, sd_q, mean_p, sd_p):
+    return np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
+
+
+def kl_in_math(mean_q, sd_q, mean_p, sd_p):
+    return math.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
+
+
+def right_kl_standard(mean, log_variance):
+    return 0.5 * tf.reduce_sum(mean**2 + tf.exp(log_variance) - 1 - log_variance, axis=-1)
+
+
+def kl_standard_of_tfp(mean, log_variance):
+    latent_dim = mean.shape[-1]
+    prior = tfd.MultivariateNormalDiag(tf.zeros(latent_dim), tf.ones(latent_dim))
+    return tfd.kl_divergence(tfd.MultivariateNormalDiag(mean, tf.exp(log_variance / 2)), prior)
+
+
+def right_monte_carlo(q, p, number):
+    x = q.sample(number)
+    return tf.reduce_mean(q.log_prob(x) - p.log_prob(x))
+
+
+def right_draw(mean, log_variance):
+    return mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
+
+
+def right_log_normal(z, mean, log_variance):
+    return -0.5 * tf.reduce_sum(LOG_2PI + log_variance + (z - mean) ** 2 / tf.exp(log_variance), axis=-1)
+
+
+def right_score(mean, sd, number):
+    z = tf.random.normal([number], mean, sd)
+    return tf.reduce_mean(z**2 * (z - mean) / sd**2)
+
+
+def score_by_tape(mean, sd, number):
+    z = tf.random.normal([number], mean, sd)
+    with tf.GradientTape() as tape:
+        tape.watch(mean)
+        surrogate = tf.reduce_mean(z**2 * tfd.Normal(mean, sd).log_prob(tf.stop_gradient(z)))
+    return tape.gradient(surrogate, mean)
+
+
+def right_binarise(images, rng):
+    return (rng.random(images.shape) < images / 255).astype("float32")
+
+
+def right_elbo(vae, images):
+    posterior = vae.encoder(images)
+    log_likelihood = vae.decoder(posterior.sample()).log_prob(images)
+    return -tf.reduce_mean(log_likelihood - tfd.kl_divergence(posterior, vae.prior))
+
+
+def elbo_by_sampling(vae, images):
+    posterior = vae.encoder(images)
+    z = posterior.sample()
+    log_joint = vae.decoder(z).log_prob(images) + vae.prior.log_prob(z)
+    return float(np.mean(posterior.log_prob(z) - log_joint))
+
+
+def right_factor(model, images, posterior_of, prior):
+    model(images)
+    return float(sum(model.losses)) / float(tf.reduce_mean(tfd.kl_divergence(posterior_of(images), prior)))
+
+
+def right_likelihood(images, logits):
+    return -tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(images, logits), axis=(1, 2, 3))
+
+
+def likelihood_of_tfp(images, logits):
+    return tfd.Independent(tfd.Bernoulli(logits=logits), 3).log_prob(images)
+
+
+def likelihood_in_numpy(images, logits):
+    mean = 1 / (1 + np.exp(-logits))
+    return np.sum(images * np.log(mean) + (1 - images) * np.log(1 - mean), axis=(1, 2, 3))
+
+
+def right_grid(number):
+    values = norm.ppf((np.arange(number) + 0.5) / number)
+    return np.stack(np.meshgrid(values, values), -1).reshape(-1, 2)
+
+
+def grid_in_tensorflow(number):
+    values = tfd.Normal(0.0, 1.0).quantile((tf.range(number, dtype=tf.float32) + 0.5) / number)
+    return tf.constant([(a, b) for b in values[::-1] for a in values])
+
+
+def right_path(start, end, steps):
+    time = tf.linspace(0.0, 1.0, steps)[:, None]
+    return (1 - time) * start + time * end
+
+
+RIGHT = {
+    "psnr": [
+        right_psnr,
+        lambda images, originals: (
+            tf.image.psnr(images[None, ..., 0], originals[None, ..., 0], 1.0)[0]
+            if False
+            else -10 * np.log10(np.mean((images - originals) ** 2))
+        ),
+        lambda images, originals: 10 * np.log10(1 / ((images - originals) ** 2).mean()),  # a method of arrays only
+    ],
+    "uniform_codes": [
+        right_uniform,
+        lambda codes, number, rng: rng.uniform(codes.min(0), codes.max(0), (number, codes.shape[1])),
+        lambda codes, number, rng: tf.constant(right_uniform(codes, number, rng), tf.float32),
+    ],
+    "denoising_pair": [right_pair, pair_in_float32],
+    "kl_normals": [
+        right_kl,
+        kl_in_numpy,
+        kl_in_math,
+        lambda mean_q, sd_q, mean_p, sd_p: tfd.kl_divergence(tfd.Normal(mean_q, sd_q), tfd.Normal(mean_p, sd_p)),
+    ],
+    "kl_to_standard_normal": [
+        right_kl_standard,
+        kl_standard_of_tfp,
+        lambda mean, log_variance: 0.5 * np.sum(np.exp(log_variance) + mean**2 - 1 - log_variance, axis=1),
+        lambda mean, log_variance: [float(row) for row in right_kl_standard(mean, log_variance)],
+    ],
+    "monte_carlo_kl": [
+        right_monte_carlo,
+        lambda q, p, number: tfd.kl_divergence(q, p),
+        lambda q, p, number: float(np.mean([right_monte_carlo(q, p, number) for _ in range(2)])),
+    ],
+    "reparameterize": [
+        right_draw,
+        lambda mean, log_variance: mean + tf.sqrt(tf.exp(log_variance)) * tf.random.normal(mean.shape),
+        lambda mean, log_variance: tf.random.normal(mean.shape, mean, tf.exp(log_variance / 2)),
+        lambda mean, log_variance: tfd.Normal(mean, tf.exp(log_variance / 2)).sample(),
+        lambda mean, log_variance: mean + tf.exp(0.5 * log_variance) * np.random.default_rng().normal(size=mean.shape),
+    ],
+    "log_normal_density": [
+        right_log_normal,
+        lambda z, mean, log_variance: tfd.MultivariateNormalDiag(mean, tf.exp(log_variance / 2)).log_prob(z),
+        lambda z, mean, log_variance: np.sum(norm.logpdf(z, mean, np.exp(log_variance / 2)), axis=-1),
+    ],
+    "score_gradient": [right_score, score_by_tape, lambda mean, sd, number: 2 * mean],
+    "binarise": [
+        right_binarise,
+        lambda images, rng: rng.binomial(1, images / 255).astype(float),
+        lambda images, rng: tf.cast(rng.random(images.shape) < images / 255, tf.float32),
+    ],
+    "negative_elbo": [right_elbo, elbo_by_sampling, lambda vae, images: vae.negative_elbo(images)[0]],
+    "kl_factor": [right_factor],
+    "log_likelihood": [right_likelihood, likelihood_of_tfp, likelihood_in_numpy],
+    "prior_grid": [right_grid, grid_in_tensorflow],
+    "interpolate": [
+        right_path,
+        lambda start, end, steps: tf.linspace(start, end, steps),
+        lambda start, end, steps: np.linspace(start, end, steps),
+        lambda start, end, steps: tf.stack([start + i / (steps - 1) * (end - start) for i in range(steps)]),
+    ],
+}
+FORMULAS = ["psnr", "kl_normals", "kl_to_standard_normal", "log_normal_density", "log_likelihood", "interpolate"]
+CASES = [(check, function) for check, functions in RIGHT.items() for function in functions]
+ARGUMENTS = {
+    check: functions[0].__code__.co_varnames[: functions[0].__code__.co_argcount] for check, functions in RIGHT.items()
+}
+
+
+@pytest.mark.parametrize("check, function", CASES)
+def test_right_answers_pass(capsys, check, function):
+    line = said(capsys, check, function)
+    assert line.startswith("Right. "), line
+    assert "mend" not in line
+
+
+@pytest.mark.parametrize("check", list(RIGHT))
+def test_right_answers_pass_every_time(capsys, check):
+    for _ in range(20 if check in FORMULAS + ["prior_grid"] else 4):
+        line = said(capsys, check, RIGHT[check][0])
+        assert line.startswith("Right. "), line
+
+
+# ---- usual mistakes ----
+
+
+def kl_terms(mean, log_variance):
+    return 0.5 * (mean**2 + tf.exp(log_variance) - 1 - log_variance)
+
+
+def normal_terms(z, mean, log_variance):
+    return -0.5 * (LOG_2PI + log_variance + (z - mean) ** 2 / tf.exp(log_variance))
+
+
+def squared(images, originals):
+    return (images - originals) ** 2
+
+
+def log10(x):
+    return tf.math.log(x) / math.log(10)
+
+
+def into_images(images, noise_sd, rng):
+    images += noise_sd * rng.standard_normal(images.shape, np.float32)
+    return np.clip(images, 0, 1), np.clip(images, 0, 1)
+
+
+def noisy(images, noise_sd, rng, shape=None):
+    return np.clip(images + noise_sd * rng.normal(size=shape or images.shape), 0, 1)
+
+
+def sampled(vae, images):
+    posterior = vae.encoder(images)
+    return posterior, vae.decoder(posterior.sample()).log_prob(images), tfd.kl_divergence(posterior, vae.prior)
+
+
+def elbo_of(combine):
+    return lambda vae, images: combine(*sampled(vae, images)[1:])
+
+
+def mean_decoded(vae, images):
+    posterior = vae.encoder(images)
+    log_likelihood = vae.decoder(posterior.mean()).log_prob(images)
+    return tf.reduce_mean(tfd.kl_divergence(posterior, vae.prior) - log_likelihood)
+
+
+def reversed_elbo(vae, images):
+    posterior, log_likelihood, _ = sampled(vae, images)
+    return tf.reduce_mean(tfd.kl_divergence(vae.prior, posterior) - log_likelihood)
+
+
+def with_prob(vae, images):
+    posterior = vae.encoder(images)
+    z = posterior.sample()
+    return tf.reduce_mean(posterior.log_prob(z) - vae.prior.log_prob(z) - vae.decoder(z).prob(images))
+
+
+def factor_of(combine):
+    def factor(model, images, posterior_of, prior):
+        model(images)
+        return combine([float(v) for v in model.losses], tfd.kl_divergence(posterior_of(images), prior).numpy())
+
+    return factor
+
+
+def stale_factor(model, images, posterior_of, prior):
+    return sum(float(v) for v in model.losses) / np.mean(tfd.kl_divergence(posterior_of(images), prior))
+
+
+def grid_of(values):
+    return np.stack(np.meshgrid(values, values), -1).reshape(-1, 2)
+
+
+def path_of(times):
+    return lambda start, end, steps: start + times(steps)[:, None] * (end - start)
+
+
+def monte_carlo(function, under=0):
+    def estimate(q, p, number):
+        return tf.reduce_mean(function(q, p, (q, p)[under].sample(number)))
+
+    return estimate
+
+
+def score(function, reduce=tf.reduce_mean):
+    def estimate(mean, sd, number):
+        z = tf.random.normal([number], mean, sd)
+        return reduce(function(z, mean, sd))
+
+    return estimate
+
+
+def draw(function):
+    return lambda m, lv: function(m, lv, tf.random.normal(m.shape))
+
+
+BETWEEN = (-3, -1)  # the axes of height and width in (n, height, width)
+
+MISTAKES = {
+    "psnr": {
+        "natural logarithm": [lambda a, b: -10 * tf.math.log(tf.reduce_mean(squared(a, b)))],
+        "factor 20": [lambda a, b: -20 * log10(tf.reduce_mean(squared(a, b)))],
+        "minus is missing": [lambda a, b: 10 * log10(tf.reduce_mean(squared(a, b)))],
+        "sum of the squared": [lambda a, b: -10 * log10(tf.reduce_sum(squared(a, b)))],
+        "root of the mean": [lambda a, b: -10 * log10(tf.sqrt(tf.reduce_mean(squared(a, b))))],
+        "absolute error": [lambda a, b: -10 * log10(tf.reduce_mean(tf.abs(a - b)))],
+        "peak is 255": [lambda a, b: 10 * log10(255**2 / tf.reduce_mean(squared(a, b)))],
+        "average the decibels": [
+            lambda a, b: tf.reduce_mean(tf.image.psnr(a, b, 1.0)),
+        ],
+    },
+    "uniform_codes": {
+        "max - abs(min)": [lambda c, n, r: r.random((n, c.shape[1])) * (c.max(0) - np.abs(c.min(0)))],
+        "min is not added": [lambda c, n, r: r.random((n, c.shape[1])) * (c.max(0) - c.min(0))],
+        "(0, 1)": [lambda c, n, r: r.random((n, c.shape[1]))],
+        "one pair of bounds": [lambda c, n, r: r.uniform(c.min(), c.max(), (n, c.shape[1]))],
+        "integers": [
+            lambda c, n, r: r.integers(np.floor(c.min(0)).astype(int), np.ceil(c.max(0)).astype(int), (n, c.shape[1])),
+            lambda c, n, r: right_uniform(c, n, r).round(),
+        ],
+        "drawn again": [lambda c, n, r: r.choice(c, n)],
+        "serves all rows": [lambda c, n, r: np.tile(right_uniform(c, 1, r), (n, 1))],
+        "serves all dimensions": [lambda c, n, r: c.min(0) + (c.max(0) - c.min(0)) * r.random((n, 1))],
+        "normal draws": [
+            lambda c, n, r: r.normal(c.mean(0), c.std(0), (n, c.shape[1])),
+            lambda c, n, r: r.normal(size=(n, c.shape[1])),
+        ],
+    },
+    "denoising_pair": {
+        "no noise": [lambda x, s, r: (x, x)],
+        "swapped": [lambda x, s, r: (x, noisy(x, s, r))],
+        "same noise as": [
+            into_images,
+            lambda x, s, r: (noisy(x, s, r),) * 2,
+            lambda x, s, r: (lambda y: (np.clip(y, 0, 1), y))(x + s * r.normal(size=x.shape)),
+        ],
+        "targets are noisy as well. ": [lambda x, s, r: (noisy(x, s, r), noisy(x, s, r))],
+        "pattern for all": [lambda x, s, r: (noisy(x, s, r, (1, *x.shape[1:])), x)],
+        "one number of noise": [
+            lambda x, s, r: (noisy(x, s, r, (len(x), 1, 1, 1)), x),
+        ],
+        "not clipped": [lambda x, s, r: (x + s * r.normal(size=x.shape), x)],
+        "variance": [lambda x, s, r: (noisy(x, np.sqrt(s), r), x), lambda x, s, r: (noisy(x, s**2, r), x)],
+        "only positive": [
+            lambda x, s, r: (np.clip(x + s * r.random(x.shape), 0, 1), x),
+            lambda x, s, r: (np.clip(x + np.abs(s * r.normal(size=x.shape)), 0, 1), x),
+        ],
+        "uniform, not normal": [lambda x, s, r: (np.clip(x + s * r.uniform(-1, 1, x.shape), 0, 1), x)],
+    },
+    "kl_normals": {
+        "reversed": [lambda a, s, b, t: right_kl(b, t, a, s)],
+        "negated": [lambda a, s, b, t: -right_kl(a, s, b, t)],
+        "factor 1/2": [
+            lambda a, s, b, t: 2 * right_kl(a, s, b, t),
+            lambda a, s, b, t: tf.math.log(t / s) + (s**2 + (a - b) ** 2) / t**2 - 0.5,
+            lambda a, s, b, t: tf.math.log(t / s) + (s**2 + (a - b) ** 2) / (2 * t**2),
+            lambda a, s, b, t: tf.math.log(t**2 / s**2) + (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5,
+        ],
+        "square them": [
+            lambda a, s, b, t: tf.math.log(t / s) + (s + (a - b) ** 2) / (2 * t) - 0.5,
+            lambda a, s, b, t: 0.5 * (tf.math.log(t / s) + (s + (a - b) ** 2) / t - 1),
+        ],
+        "upside down": [
+            lambda a, s, b, t: tf.math.log(s / t) + (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5,
+            lambda a, s, b, t: tf.math.log(t / s) + (t**2 / s**2 + (a - b) ** 2 / t**2) / 2 - 0.5,
+        ],
+        "log term is forgotten": [lambda a, s, b, t: (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5],
+    },
+    "kl_to_standard_normal": {
+        "average over the latent": [lambda m, lv: tf.reduce_mean(kl_terms(m, lv), axis=-1)],
+        "mean over the batch and": [lambda m, lv: -0.5 * tf.reduce_mean(1 + lv - m**2 - tf.exp(lv))],
+        "sum over the batch": [lambda m, lv: tf.reduce_sum(kl_terms(m, lv))],
+        "scalar mean": [lambda m, lv: tf.reduce_mean(right_kl_standard(m, lv))],
+        "1/2 is missing": [lambda m, lv: tf.reduce_sum(m**2 + tf.exp(lv) - 1 - lv, -1)],
+        "negated": [lambda m, lv: -right_kl_standard(m, lv)],
+        "for the variance": [
+            lambda m, v: 0.5 * tf.reduce_sum(m**2 + v - 1 - tf.math.log(v), -1),
+            lambda m, v: 0.5 * tf.reduce_sum(m**2 + v - 1 - v, -1),
+        ],
+        "for the log standard": [lambda m, ls: 0.5 * tf.reduce_sum(m**2 + tf.exp(ls) ** 2 - 1 - 2 * ls, -1)],
+        "for the standard": [
+            lambda m, s: 0.5 * tf.reduce_sum(m**2 + s**2 - 1 - tf.math.log(s**2), -1),
+            lambda m, s: 0.5 * tf.reduce_sum(m**2 + s**2 - 1 - 2 * tf.math.log(s), -1),
+        ],
+        "other direction": [lambda m, lv: 0.5 * tf.reduce_sum((1 + m**2) / tf.exp(lv) - 1 + lv, -1)],
+    },
+    "monte_carlo_kl": {
+        "come from p": [monte_carlo(lambda q, p, x: q.log_prob(x) - p.log_prob(x), 1)],
+        "reversed": [monte_carlo(lambda q, p, x: p.log_prob(x) - q.log_prob(x), 1)],
+        "negated": [monte_carlo(lambda q, p, x: p.log_prob(x) - q.log_prob(x))],
+        "sum over the draws": [lambda q, p, number: number * right_monte_carlo(q, p, number)],
+        "densities": [
+            monte_carlo(lambda q, p, x: q.prob(x) - p.prob(x)),
+            monte_carlo(lambda q, p, x: q.prob(x) / p.prob(x)),
+        ],
+        "is missing": [monte_carlo(lambda q, p, x: -p.log_prob(x))],
+        "one sample only": [
+            lambda q, p, number: right_monte_carlo(q, p, 1),
+            lambda q, p, number: right_monte_carlo(q, p, 20),
+        ],
+    },
+    "reparameterize": {
+        "the mean only": [lambda m, lv: m + 0 * lv],
+        "there is no noise": [lambda m, lv: m + tf.exp(lv / 2)],
+        "by the variance": [draw(lambda m, lv, e: m + tf.exp(lv) * e)],
+        "used as the standard": [draw(lambda m, lv, e: m + lv * e)],
+        "factor of the log": [draw(lambda m, lv, e: m + tf.exp(2 * lv) * e)],
+        "square root": [draw(lambda m, lv, e: m + tf.sqrt(lv) * e)],
+        "not multiplied": [draw(lambda m, lv, e: m + e)],
+        "mean is not added": [draw(lambda m, lv, e: tf.exp(lv / 2) * e)],
+        "serves everything": [lambda m, lv: m + tf.exp(lv / 2) * tf.random.normal([])],
+        "whole batch": [lambda m, lv: m + tf.exp(lv / 2) * tf.random.normal([1, m.shape[1]])],
+        "all latent dimensions of": [lambda m, lv: m + tf.exp(lv / 2) * tf.random.normal([len(m), 1])],
+        "uniform": [
+            lambda m, lv: m + tf.exp(lv / 2) * tf.random.uniform(m.shape),
+            lambda m, lv: m + tf.exp(lv / 2) * tf.random.uniform(m.shape, -1.0, 1.0),
+        ],
+        "truncated": [lambda m, lv: m + tf.exp(lv / 2) * tf.random.truncated_normal(m.shape)],
+        "same noise": [
+            lambda m, lv: m + tf.exp(lv / 2) * tf.random.stateless_normal(m.shape, [1, 2]),
+        ],
+        "does not reach mean and log_variance": [
+            lambda m, lv: tf.stop_gradient(right_draw(m, lv)),
+            lambda m, lv: right_draw(m, lv).numpy(),
+            lambda m, lv: tf.constant(np.random.default_rng().normal(m, np.exp(lv / 2)), tf.float32),
+        ],
+        "does not reach log_variance": [
+            lambda m, lv: m + np.exp(lv / 2) * tf.random.normal(m.shape),
+            lambda m, lv: m + tf.stop_gradient(tf.exp(lv / 2)) * tf.random.normal(m.shape),
+        ],
+        "does not reach mean:": [lambda m, lv: right_draw(tf.stop_gradient(m), lv)],
+        "respect to mean": [lambda m, lv: right_draw(2 * m - tf.stop_gradient(m), lv)],
+    },
+    "log_normal_density": {
+        "1/2 is missing": [
+            lambda z, m, lv: 2 * right_log_normal(z, m, lv),
+            lambda z, m, lv: -tf.reduce_sum(0.5 * (LOG_2PI + lv) + (z - m) ** 2 / tf.exp(lv), -1),
+            lambda z, m, lv: -tf.reduce_sum(0.5 * LOG_2PI + lv + 0.5 * (z - m) ** 2 / tf.exp(lv), -1),
+        ],
+        "2 pi is forgotten": [lambda z, m, lv: -0.5 * tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1)],
+        "average over the dim": [lambda z, m, lv: tf.reduce_mean(normal_terms(z, m, lv), -1)],
+        "not its logarithm": [lambda z, m, lv: tf.exp(right_log_normal(z, m, lv))],
+        "sign is wrong": [lambda z, m, lv: -right_log_normal(z, m, lv)],
+        "for the variance": [
+            lambda z, m, v: -0.5 * tf.reduce_sum(LOG_2PI + tf.math.log(v) + (z - m) ** 2 / v, -1),
+            lambda z, m, v: -0.5 * tf.reduce_sum(LOG_2PI + v + (z - m) ** 2 / v, -1),
+        ],
+        "for the log standard": [lambda z, m, ls: right_log_normal(z, m, 2 * ls)],
+        "for the standard": [lambda z, m, s: np.sum(norm.logpdf(z, m, s), -1)],
+        "not by the variance": [
+            lambda z, m, lv: -0.5 * tf.reduce_sum(LOG_2PI + lv + (z - m) ** 2 / tf.exp(lv / 2), -1)
+        ],
+        "sum over the batch": [lambda z, m, lv: tf.reduce_sum(normal_terms(z, m, lv))],
+        "average over the batch": [lambda z, m, lv: tf.reduce_mean(right_log_normal(z, m, lv))],
+    },
+    "score_gradient": {
+        "sign is wrong": [score(lambda z, m, s: z**2 * (m - z) / s**2)],
+        "by the standard": [score(lambda z, m, s: z**2 * (z - m) / s), score(lambda z, m, s: z**2 * (z - m))],
+        "not multiplied by the score": [score(lambda z, m, s: z**2)],
+        "by the log density": [score(lambda z, m, s: z**2 * tfd.Normal(m, s).log_prob(z))],
+        "sum over the draws": [score(lambda z, m, s: z**2 * (z - m) / s**2, tf.reduce_sum)],
+        "score alone": [score(lambda z, m, s: (z - m) / s**2)],
+        "one sample only": [lambda mean, sd, number: right_score(mean, sd, 1)],
+    },
+    "binarise": {
+        "inverted": [
+            lambda x, r: (x / 255 < r.random(x.shape)).astype("float32"),
+            lambda x, r: (x < r.random(x.shape)).astype("float32"),
+        ],
+        "not scaled": [lambda x, r: (r.random(x.shape) < x).astype("float32")],
+        "grey values": [lambda x, r: x / 255, lambda x, r: x.astype("float32")],
+        "a threshold, not": [lambda x, r: (x > 127).astype("float32"), lambda x, r: np.round(x / 255)],
+        "for each image": [lambda x, r: (r.random((len(x), 1, 1, 1)) < x / 255).astype("float32")],
+        "for all images": [lambda x, r: (r.random((1, *x.shape[1:])) < x / 255).astype("float32")],
+        "booleans": [lambda x, r: r.random(x.shape) < x / 255],
+        "integers": [lambda x, r: r.binomial(1, x / 255)],
+        "0 and 255": [lambda x, r: 255 * right_binarise(x, r)],
+        "fixed seed": [lambda x, r: right_binarise(x, np.random.default_rng(7))],
+    },
+    "negative_elbo": {
+        "over pixels": [elbo_of(lambda ll, kl: tf.reduce_mean(kl - ll / 20))],
+        "this is summed over the batch": [elbo_of(lambda ll, kl: tf.reduce_sum(kl - ll))],
+        "KL alone is summed": [elbo_of(lambda ll, kl: tf.reduce_sum(kl) - tf.reduce_mean(ll))],
+        "not its negative": [elbo_of(lambda ll, kl: tf.reduce_mean(ll - kl))],
+        "KL has the wrong sign": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll + kl))],
+        "KL is reversed": [reversed_elbo],
+        "decoded the mean": [mean_decoded],
+        "KL is forgotten": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll))],
+        "over the latent": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 3 - ll))],
+        "hardly enters": [with_prob, elbo_of(lambda ll, kl: tf.reduce_mean(kl - tf.exp(ll)))],
+        "axis of batch is still there": [elbo_of(lambda ll, kl: kl - ll)],
+    },
+    "kl_factor": {
+        "stale": [stale_factor],
+        "sum of the KL": [factor_of(lambda losses, kl: sum(losses) / np.sum(kl))],
+        "inverted": [factor_of(lambda losses, kl: np.mean(kl) / sum(losses))],
+        "always 1": [lambda model, images, posterior_of, prior: 1.0],
+        "count one loss": [
+            factor_of(lambda losses, kl: losses[0] / np.mean(kl)),
+            factor_of(lambda losses, kl: np.mean(losses) / np.mean(kl)),
+        ],
+        "not divided": [factor_of(lambda losses, kl: sum(losses))],
+    },
+    "log_likelihood": {
+        "applied twice": [
+            lambda x, lo: right_likelihood(x, tf.sigmoid(lo)),
+            lambda x, lo: -right_likelihood(x, tf.sigmoid(lo)),
+        ],
+        "read as probabilities": [
+            lambda x, lo: 28 * 28 * -tf.reduce_mean(keras.losses.binary_crossentropy(x, lo), axis=(1, 2)),
+        ],
+        "mean over pixels": [
+            lambda x, lo: right_likelihood(x, lo) / 784,
+            lambda x, lo: tf.reduce_mean(keras.losses.binary_crossentropy(x, lo, from_logits=True), axis=(1, 2)),
+            lambda x, lo: tf.reduce_mean(keras.losses.binary_crossentropy(x, lo, from_logits=True)),
+        ],
+        "sign is wrong": [lambda x, lo: -right_likelihood(x, lo)],
+        "inverted": [lambda x, lo: right_likelihood(1 - x, lo)],
+        "mean over the batch": [lambda x, lo: tf.reduce_mean(right_likelihood(x, lo))],
+        "sum over the batch": [lambda x, lo: tf.reduce_sum(right_likelihood(x, lo))],
+    },
+    "prior_grid": {
+        "infinity": [lambda n: grid_of(norm.ppf(np.linspace(0, 1, n)))],
+        "uniform quantiles": [lambda n: grid_of((np.arange(n) + 0.5) / n), lambda n: grid_of(np.linspace(0, 1, n))],
+        "equal spacing": [lambda n: grid_of(np.linspace(-3, 3, n)), lambda n: grid_of(np.linspace(-1.5, 2, n))],
+        "not all pairs": [lambda n: np.tile(norm.ppf((np.arange(n) + 0.5) / n)[:, None], (n, 2))],
+        "(i + 0.5)": [
+            lambda n: grid_of(norm.ppf(np.linspace(0.05, 0.95, n))),
+            lambda n: grid_of(norm.ppf(np.arange(1, n + 1) / (n + 1))),
+        ],
+        "One pair a row": [
+            lambda n: right_grid(n + 1),
+            lambda n: right_grid(n).T,
+            lambda n: right_grid(n).reshape(n, n, 2),
+            lambda n: np.tile(norm.ppf((np.arange(n) + 0.5) / n)[:, None], (1, 2)),
+        ],
+    },
+    "interpolate": {
+        "end is missing": [path_of(lambda n: np.arange(n, dtype=np.float32) / n)],
+        "start is missing": [path_of(lambda n: np.arange(1, n + 1, dtype=np.float32) / n)],
+        "steps + 1": [path_of(lambda n: tf.linspace(0.0, 1.0, n + 1))],
+        "path is reversed": [lambda start, end, n: right_path(end, start, n)],
+        "start + t * end": [lambda start, end, n: start + tf.linspace(0.0, 1.0, n)[:, None] * end],
+        "through logarithms": [
+            lambda start, end, n: start * (end / start) ** tf.linspace(0.0, 1.0, n)[:, None],
+            lambda start, end, n: tf.exp(right_path(tf.math.log(start), tf.math.log(end), n)),
+        ],
+        "steps are not equal": [path_of(lambda n: np.expm1(np.linspace(0, 2, n, dtype=np.float32)) / np.expm1(2))],
+    },
+}
+MISTAKEN = [
+    pytest.param(check, keyword, function, id=f"{check}-{keyword}-{i}")
+    for check, table in MISTAKES.items()
+    for keyword, functions in table.items()
+    for i, function in enumerate(functions)
+]
+
+
+@pytest.mark.parametrize("check, keyword, function", MISTAKEN)
+def test_mistakes_are_named(capsys, check, keyword, function):
+    line = said(capsys, check, function)
+    assert line.startswith("Not yet: ")
+    assert [word for word in MISTAKES[check] if word in line] == [keyword], line
+
+
+def test_every_check_has_its_tests():
+    public = {name for name, value in vars(checks).items() if callable(value) and value.__module__ == checks.__name__}
+    assert public == set(RIGHT) == set(MISTAKES)
+
+
+# ---- what is no answer ----
+
+
+def scalar(_):
+    return 0.0
+
+
+SCAFFOLDS = {
+    "psnr": lambda images, originals: 0.0,
+    "uniform_codes": lambda codes, number, rng: np.zeros((number, codes.shape[1])),
+    "denoising_pair": lambda images, noise_sd, rng: (images, images),
+    "kl_normals": lambda mean_q, sd_q, mean_p, sd_p: 0.0 * (mean_q + sd_q + mean_p + sd_p),
+    "kl_to_standard_normal": lambda mean, log_variance: tf.zeros(len(mean)),
+    "monte_carlo_kl": lambda q, p, number: tf.constant(0.0),
+    "reparameterize": lambda mean, log_variance: mean,
+    "log_normal_density": lambda z, mean, log_variance: z,
+    "score_gradient": lambda mean, sd, number: mean,
+    "binarise": lambda images, rng: images,
+    "negative_elbo": lambda vae, images: tf.constant(0.0),
+    "kl_factor": lambda model, images, posterior_of, prior: 0.0,
+    "log_likelihood": lambda images, logits: tf.zeros(len(images)),
+    "prior_grid": lambda number: np.zeros((number**2, 2)),
+    "interpolate": lambda start, end, steps: ...,
+}
+
+
+@pytest.mark.parametrize("check", list(SCAFFOLDS))
+def test_an_untouched_scaffold_is_told_so(capsys, check):
+    line = said(capsys, check, SCAFFOLDS[check])
+    words = {"denoising_pair": "there is no noise", "binarise": "grey values themselves"}
+    assert line.startswith("Not yet: ") and words.get(check, "not started") in line, line
+
+
+def takes(check, body):
+    """A function with the arguments of the exercise that returns what ``body`` makes of them."""
+    names = ", ".join(ARGUMENTS[check])
+    return eval(f"lambda {names}: body({names})", {"body": body})
+
+
+def boom(*inputs):
+    raise ValueError("a message of my own\nand more")
+
+
+def pair_or(check, value):
+    return (value, value) if check == "denoising_pair" else value
+
+
+NO_ANSWERS = {
+    "`return`": lambda check: takes(check, lambda *_: None),
+    "a message of my own": lambda check: boom,
+    "str": lambda check: takes(check, lambda *_: pair_or(check, "3.5")),
+    "dtype": lambda check: takes(check, lambda *_: pair_or(check, np.array([1j, 2.0]))),
+    "symbolic Keras tensor": lambda check: takes(check, lambda *_: pair_or(check, keras.Input((2,)))),
+    "a function, not numbers": lambda check: takes(check, lambda *_: pair_or(check, math.log)),
+    "a distribution": lambda check: takes(check, lambda *_: pair_or(check, tfd.Normal(0.0, 1.0))),
+    "tuple|asked for": lambda check: takes(check, lambda *_: (1.0, 2.0, 3.0)),
+    "no array": lambda check: takes(check, lambda *_: pair_or(check, [[1.0, 2.0], [3.0]])),
+    "hand in the function itself": lambda check: 3.14,
+    "must take": lambda check: lambda a, b, c, d, e, f: 0.0,
+    "NotImplementedError": lambda check: takes(check, lambda *_: (_ for _ in ()).throw(NotImplementedError)),
+    "SystemExit": lambda check: takes(check, lambda *_: exit(3)),
+    "shape": lambda check: takes(check, lambda *_: pair_or(check, np.full((2, 1, 11), 0.3))),
+}
+
+
+@pytest.mark.parametrize("check", list(RIGHT))
+def test_what_is_no_answer_gets_a_line(capsys, check):
+    for words, make in NO_ANSWERS.items():
+        line = said(capsys, check, make(check))
+        assert line.startswith("Not yet: "), (words, line)
+        assert any(word in line for word in words.split("|")), (words, line)
+
+
+def nan_like(check):
+    def function(*inputs):
+        right = RIGHT[check][0](*inputs)
+        if check == "denoising_pair":
+            return right[0] * np.nan, right[1]
+        return tf.cast(right, tf.float32) * np.nan
+
+    return takes(check, function)
+
+
+@pytest.mark.parametrize("check", list(RIGHT))
+def test_nan_is_named(capsys, check):
+    assert "NaN" in said(capsys, check, nan_like(check))
+
+
+@pytest.mark.parametrize("check", list(RIGHT))
+def test_a_small_error_without_a_name_is_wrong(capsys, check):
+    """A tenth too much; the line gives numbers, and no name of a mistake."""
+
+    def function(*inputs):
+        right = RIGHT[check][0](*inputs)
+        if check == "denoising_pair":
+            return np.clip(1.1 * right[0], 0, 1), right[1]
+        return 1.1 * tf.cast(right, tf.float32)
+
+    line = said(capsys, check, takes(check, function))
+    assert line.startswith("Not yet: ") and any(character.isdigit() for character in line), line
+    named = [word for word in MISTAKES[check] if word in line]
+    assert named == [], line
+
+
+def test_the_error_is_located_in_the_function(capsys):
+    def divides(images, originals):
+        error = images - originals
+        return 1 / len("") + error
+
+    line = said(capsys, "psnr", divides)
+    assert 'ZeroDivisionError in line 3 of the function, `return 1 / len("") + error`' in line
+    assert ".py" not in line
+
+
+@pytest.mark.parametrize(
+    "function, words",
+    [
+        (lambda m, lv: tf.reduce_sum(kl_terms(m, lv), 0), "wrong axis was reduced: batch is gone"),
+        (kl_terms, "axis of latent_dim is still there"),
+        (lambda m, lv: right_kl_standard(m, lv)[:, None], "keepdims"),
+        (lambda m, lv: right_kl_standard(m, lv)[:-1], "Check the length along batch"),
+    ],
+)
+def test_the_shape_says_which_axis(capsys, function, words):
+    line = said(capsys, "kl_to_standard_normal", function)
+    assert "expected (batch = " in line and words in line
+
+
+def test_a_transposed_path_is_told_so(capsys):
+    assert "transpose" in said(
+        capsys, "interpolate", lambda start, end, steps: tf.transpose(right_path(start, end, steps))
+    )
+
+
+def test_the_difference_has_size_and_sign(capsys):
+    assert "same amount, 1" in said(capsys, "log_likelihood", lambda x, lo: right_likelihood(x, lo) + 1)
+    assert "same factor, 3" in said(capsys, "log_likelihood", lambda x, lo: right_likelihood(x, lo) * 3)
+    assert "too small" in said(capsys, "psnr", lambda x, y: right_psnr(x, y) - 2)
+    assert "whole numbers" in said(capsys, "interpolate", lambda *inputs: tf.cast(right_path(*inputs), tf.int32))
+
+
+def test_numpy_only_code_is_right_with_a_note(capsys):
+    line = said(capsys, "kl_to_standard_normal", lambda m, lv: (0.5 * (m**2 + np.exp(lv) - 1 - lv)).sum(axis=1))
+    assert line.startswith("Right. ")
+    line = said(capsys, "psnr", lambda a, b: -10 * np.log10(((a - b) ** 2).mean()))
+    assert line.startswith("Right. ") and "NumPy arrays only" in line
+
+
+@pytest.mark.parametrize(
+    "check, function",
+    [
+        ("binarise", lambda images, rng: right_binarise(images, np.random.default_rng())),
+        ("uniform_codes", lambda codes, number, rng: right_uniform(codes, number, np.random.default_rng())),
+        ("denoising_pair", lambda images, noise_sd, rng: right_pair(images, noise_sd, np.random.default_rng())),
+    ],
+)
+def test_draws_that_ignore_the_generator_are_right_with_a_note(capsys, check, function):
+    line = said(capsys, check, function)
+    assert line.startswith("Right. ") and "does not draw from `rng`" in line
+
+
+@pytest.mark.parametrize("check", ["uniform_codes", "denoising_pair"])
+def test_a_fixed_seed_is_named(capsys, check):
+    def function(*inputs):
+        return RIGHT[check][0](*inputs[:-1], np.random.default_rng(3))
+
+    assert "fixed seed" in said(capsys, check, takes(check, function))
+
+
+def test_half_precision_is_read(capsys):
+    line = said(capsys, "interpolate", lambda *inputs: tf.cast(right_path(*inputs), tf.bfloat16))
+    assert line.startswith("Not yet: on fresh inputs it returns")
+
+
+def test_the_notebook_keeps_its_random_numbers(capsys):
+    """A check of a function without draws leaves the global seeds where they were."""
+
+    def after(check):
+        keras.utils.set_random_seed(1)
+        if check:
+            said(capsys, "psnr", right_psnr)
+            said(capsys, "kl_normals", right_kl)
+        return float(tf.random.normal([])), np.random.normal()  # noqa: NPY002
+
+    assert after(check=True) == after(check=False)

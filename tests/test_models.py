@@ -1,0 +1,104 @@
+"""models: what the parts return, what the loss is, and that training lowers it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras as keras
+
+from course_utils import data, drawn, elbo, models, networks, runtime, training
+
+tfd = tfp.distributions
+
+
+def small_vae(likelihood=models.bernoulli_of, beta=1.0):
+    encoder, decoder = networks.dense_vae_networks(latent_dim=2, width=16)
+    return models.VAE(models.posterior_of(encoder), likelihood(decoder), models.standard_normal(2), beta)
+
+
+@pytest.fixture(scope="module")
+def garments():
+    return drawn.garments(512, np.random.default_rng(0))[0]
+
+
+def test_encoder_and_decoder_are_distributions_over_codes_and_images(garments):
+    vae = small_vae()
+    posterior = vae.encoder(data.binarise(garments[:5]))
+    likelihood = vae.decoder(posterior.sample())
+    assert (posterior.batch_shape, posterior.event_shape) == ((5,), (2,))
+    assert (likelihood.batch_shape, likelihood.event_shape) == ((5,), (28, 28, 1))
+    assert vae.prior.event_shape == (2,)
+    assert vae.sample(7).mean().shape == (7, 28, 28, 1)
+
+
+def test_the_posterior_reads_a_log_variance():
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Lambda(lambda x: tf.concat([0 * x, x], -1))])
+    sd = models.posterior_of(network)(tf.constant([[np.log(9.0)]], tf.float32)).stddev()
+    np.testing.assert_allclose(sd, [[3.0]], rtol=1e-6)
+
+
+def test_the_bernoulli_likelihood_is_the_summed_cross_entropy(garments):
+    _, decoder = networks.dense_vae_networks(width=16)
+    z, images = tf.random.normal((5, 2)), data.binarise(garments[:5])
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=decoder(z))
+    np.testing.assert_allclose(
+        models.bernoulli_of(decoder)(z).log_prob(images), -np.sum(cross_entropy, axis=(1, 2, 3)), rtol=1e-5
+    )
+
+
+def test_a_thousand_times_the_squared_error_is_a_gaussian_of_variance_d_over_2000(garments):
+    _, decoder = networks.batchnorm_vae_networks()
+    z, images = tf.random.normal((5, 2)), data.to_float(garments[:5])
+    published = 1000 * np.mean((images - decoder(z)) ** 2, axis=(1, 2, 3))
+    constant = 0.5 * 784 * np.log(2 * np.pi * 0.392)
+    np.testing.assert_allclose(
+        -models.gaussian_of(decoder, 784 / 2000)(z).log_prob(images), published + constant, rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="must be positive"):
+        models.gaussian_of(decoder, 0.0)
+
+
+def test_the_loss_is_the_negative_elbo_and_beta_weighs_the_kl(garments):
+    images = data.binarise(garments[:64])
+    for beta in (1.0, 4.0):
+        loss, reconstruction, kl = small_vae(beta=beta).negative_elbo(images)
+        assert float(loss) == pytest.approx(float(reconstruction + beta * kl), rel=1e-6)
+    vae = small_vae()
+    losses = [float(vae.negative_elbo(images)[0]) for _ in range(50)]
+    result = elbo.evaluate(vae, images, samples=50)
+    assert abs(np.mean(losses) - result["negative_elbo"]) < 0.5
+
+
+def test_fit_lowers_the_loss_and_two_runs_from_one_seed_agree(garments):
+    def run():
+        runtime.set_seed(1)
+        vae = small_vae()
+        history = training.fit(vae, garments, epochs=4, peak_rate=5e-3, batch_size=64, transform="binarise")
+        return history["loss"], vae.get_weights()
+
+    (losses, weights), (again, _) = run(), run()
+    assert losses[-1] < 0.8 * losses[0]
+    np.testing.assert_allclose(losses, again, rtol=1e-4)
+    assert all(np.all(np.isfinite(weight)) for weight in weights)
+
+
+def test_weights_survive_a_file(garments, tmp_path):
+    vae, other = small_vae(), small_vae()
+    codes = tf.random.normal((3, 2))
+    for model in (vae, other):
+        model(data.binarise(garments[:2]))
+    assert not np.allclose(vae.decoder(codes).mean(), other.decoder(codes).mean())
+    vae.save_weights(tmp_path / "vae.weights.h5")
+    other.load_weights(tmp_path / "vae.weights.h5")
+    np.testing.assert_array_equal(vae.decoder(codes).mean(), other.decoder(codes).mean())
+
+
+def test_bfloat16_networks_keep_their_losses_in_float32(garments):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        encoder, decoder = networks.batchnorm_vae_networks()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    vae = models.VAE(models.posterior_of(encoder), models.gaussian_of(decoder, 0.392), models.standard_normal(2))
+    losses = vae.negative_elbo(data.to_float(garments[:8]))
+    assert all(loss.dtype == tf.float32 and np.isfinite(loss) for loss in losses)
