@@ -339,7 +339,6 @@ MONTE_CARLO_KL = Exercise(
         mistake(
             "densities stand where their logarithms belong: use `log_prob`, not `prob`.",
             _ratio(lambda q, p, x: q.prob(x) - p.prob(x)),
-            _ratio(lambda q, p, x: q.prob(x) / p.prob(x)),
             _ratio(lambda q, p, x: q.prob(x) * _log_ratio(q, p, x)),
         ),
         mistake(
@@ -608,8 +607,11 @@ def _threshold(axis):
     """A test: within each group along ``axis``, lighter than some grey is one and darker is zero, without exception."""
 
     def test(output, images, rng):
-        darkest_one = np.where(output != 0, images, 256).min(axis=axis)
-        lightest_zero = np.where(output == 0, images, -1.0).max(axis=axis)
+        if not np.isin(output, (0, 1)).all():
+            return False
+        grey = images.astype(int)
+        darkest_one = np.where(output != 0, grey, 256).min(axis=axis)
+        lightest_zero = np.where(output == 0, grey, -1).max(axis=axis)
         return bool(np.all(darkest_one >= lightest_zero))
 
     return test
@@ -629,6 +631,10 @@ BINARISE = Exercise(
     _right_draws,
     (
         mistake(
+            "these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.",
+            lambda output, images, rng: np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images),
+        ),
+        mistake(
             "the draws are inverted: a light pixel becomes 0. Which way must the comparison with the uniform number "
             "point?",
             lambda output, *inputs: _follows(lambda grey: 1 - grey)(output != 0, *inputs),
@@ -637,11 +643,7 @@ BINARISE = Exercise(
         mistake(
             "the images are not scaled: a uint8 pixel of 1 is already larger than every number in [0, 1), so everything "
             "lit becomes one.",
-            lambda output, images, rng: np.array_equal(output != 0, images > 0),
-        ),
-        mistake(
-            "these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.",
-            lambda output, images, rng: np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images),
+            lambda output, images, rng: np.array_equal(output, images > 0),
         ),
         mistake(
             "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be one in "
@@ -707,11 +709,12 @@ def _draw_vae(rng):
             keras.layers.Reshape(shape),
         ]
     )
-    bias = np.concatenate([rng.normal(0, 0.1, latent_dim), rng.uniform(1.6, 2.2, latent_dim)])
+    bias = np.concatenate([rng.normal(0, 0.1, latent_dim), rng.uniform(2.2, 2.8, latent_dim)])
     encoder.set_weights([rng.normal(0, 0.05, (20, 2 * latent_dim)), bias])
-    decoder.set_weights([rng.normal(0, 1, (latent_dim, 16)), np.zeros(16), rng.normal(0, 1, (16, 20)), np.zeros(20)])
+    scale = rng.uniform(0.3, 1.0)
+    decoder.set_weights([rng.normal(0, 1, (latent_dim, 16)), np.zeros(16), rng.normal(0, scale, (16, 20)), np.zeros(20)])
     vae = models.VAE(models.posterior_of(encoder), models.bernoulli_of(decoder), models.standard_normal(latent_dim))
-    return vae, (rng.random((int(rng.integers(900, 1100)), *shape)) < 0.5).astype(np.float32)
+    return vae, (rng.random((int(rng.integers(3900, 4100)), *shape)) < 0.5).astype(np.float32)
 
 
 def _terms(combine, decode_mean=False, reverse=False):
@@ -790,6 +793,7 @@ NEGATIVE_ELBO = Exercise(
     (),
     "A mean over the batch, in nats per image, at a drawn z.",
     estimates,
+    error_hint=("_prob'", "Use `log_prob`: the probability of a whole image is too small for float32."),
     calls=6,
     trials=2,
 )

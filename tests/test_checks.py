@@ -139,7 +139,8 @@ def right_grid(number):
 
 def grid_in_tensorflow(number):
     values = tfd.Normal(0.0, 1.0).quantile((tf.range(number, dtype=tf.float32) + 0.5) / number)
-    return tf.constant([(a, b) for b in values[::-1] for a in values])
+    first, second = tf.meshgrid(values, values[::-1])
+    return tf.stack([tf.reshape(first, [-1]), tf.reshape(second, [-1])], axis=1)
 
 
 def right_path(start, end, steps):
@@ -323,8 +324,6 @@ def draw(function):
     return lambda m, lv: function(m, lv, tf.random.normal(m.shape))
 
 
-BETWEEN = (-3, -1)  # the axes of height and width in (n, height, width)
-
 MISTAKES = {
     "psnr": {
         "natural logarithm": [lambda a, b: -10 * tf.math.log(tf.reduce_mean(squared(a, b)))],
@@ -418,10 +417,7 @@ MISTAKES = {
         "reversed": [monte_carlo(lambda q, p, x: p.log_prob(x) - q.log_prob(x), 1)],
         "negated": [monte_carlo(lambda q, p, x: p.log_prob(x) - q.log_prob(x))],
         "sum over the draws": [lambda q, p, number: number * right_monte_carlo(q, p, number)],
-        "densities": [
-            monte_carlo(lambda q, p, x: q.prob(x) - p.prob(x)),
-            monte_carlo(lambda q, p, x: q.prob(x) / p.prob(x)),
-        ],
+        "use `log_prob`": [monte_carlo(lambda q, p, x: q.prob(x) - p.prob(x))],
         "is missing": [monte_carlo(lambda q, p, x: -p.log_prob(x))],
         "one sample only": [
             lambda q, p, number: right_monte_carlo(q, p, 1),
@@ -516,7 +512,7 @@ MISTAKES = {
         "decoded the mean": [mean_decoded],
         "KL is forgotten": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll))],
         "over the latent": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 3 - ll))],
-        "hardly enters": [with_prob, elbo_of(lambda ll, kl: tf.reduce_mean(kl - tf.exp(ll)))],
+        "probability of a whole image": [with_prob, elbo_of(lambda ll, kl: tf.reduce_mean(kl - tf.exp(ll)))],
         "axis of batch is still there": [elbo_of(lambda ll, kl: kl - ll)],
     },
     "kl_factor": {

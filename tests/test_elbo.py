@@ -47,9 +47,7 @@ def test_closed_form_agrees_with_quadrature_and_with_tfp():
     z = np.linspace(-15, 15, 200_001)
     log_q = -0.5 * ((z - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
     log_p = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
-    quadrature = np.trapezoid(np.exp(log_q) * (log_q - log_p), z) if hasattr(np, "trapezoid") else None
-    if quadrature is None:  # NumPy 1.26 has the older name
-        quadrature = np.trapz(np.exp(log_q) * (log_q - log_p), z)
+    quadrature = np.sum(np.exp(log_q) * (log_q - log_p), axis=-1) * (z[1] - z[0])  # both ends are zero
     closed = elbo.kl_to_standard_normal(tf.constant(mean), tf.constant(log_variance)).numpy()
     np.testing.assert_allclose(closed, quadrature, rtol=1e-8)
     other = tfd.kl_divergence(tfd.Normal(mean, sd), tfd.Normal(np.float64(0), np.float64(1)))[:, 0]

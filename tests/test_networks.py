@@ -1,4 +1,4 @@
-"""networks: both Kerases build every one of them, with the sizes of the specification, and the lessons show the same."""
+"""networks: both Kerases build every one, with the sizes of the specification, and the lessons show the same."""
 
 import ast
 from pathlib import Path

@@ -308,7 +308,7 @@ frames = [
     for frame, when in zip(camera.frames, camera.captions, strict=True)
 ]
 film = animation.gif(frames, milliseconds=450, hold=3000, colours=24)
-animation.save(film, "../build/05_training.gif")
+animation.save(film, "build/05_training.gif")
 animation.show(film, alt="The latent plane decoded as training goes on: grey, then blobs, then garments")
 
 # %% [markdown]
