@@ -10,7 +10,7 @@ or a NumPy array.
 
 from collections.abc import Callable
 
-from course_utils import _answers, _random_answers
+from course_utils import _answers_01, _answers_02, _answers_03, _answers_04, _answers_05
 from course_utils._checking import run
 
 # ---- lesson 01: autoencoders ----
@@ -19,10 +19,10 @@ from course_utils._checking import run
 def psnr(function: Callable) -> None:
     """Lesson 01. ``function(images, originals)`` returns the peak signal-to-noise ratio.
 
-    It gets two tensors of shape ``(batch, height, width, 1)``, pixels in [0, 1]. It returns one number, in decibels: ten
-    times the decimal logarithm of the squared peak, 1, over the mean squared error of all pixels.
+    It gets two tensors of shape ``(batch, height, width, 1)``, pixels in [0, 1]. It returns one number, in decibels:
+    ten times the decimal logarithm of the squared peak, 1, over the mean squared error of all pixels.
     """
-    run(_answers.PSNR, function)
+    run(_answers_01.PSNR, function)
 
 
 def uniform_codes(function: Callable) -> None:
@@ -31,17 +31,17 @@ def uniform_codes(function: Callable) -> None:
     It gets a NumPy array ``(n, d)``, an int and a NumPy Generator. It returns ``(number, d)``: dimension by dimension
     uniform between the smallest and the largest code.
     """
-    run(_random_answers.UNIFORM_CODES, function)
+    run(_answers_01.UNIFORM_CODES, function)
 
 
 def denoising_pair(function: Callable) -> None:
     """Lesson 01. ``function(images, noise_sd, rng)`` returns what a denoising autoencoder is trained on.
 
-    It gets a NumPy array ``(n, height, width, 1)`` with pixels in [0, 1], the standard deviation of the noise in the same
-    units, and a NumPy Generator. It returns ``inputs, targets``, both of the images' shape: normal noise added and
+    It gets a NumPy array ``(n, height, width, 1)`` with pixels in [0, 1], the standard deviation of the noise in the
+    same units, and a NumPy Generator. It returns ``inputs, targets``, both of the images' shape: normal noise added and
     clipped to [0, 1], and the clean images.
     """
-    run(_random_answers.DENOISING_PAIR, function)
+    run(_answers_01.DENOISING_PAIR, function)
 
 
 # ---- lesson 02: the KL divergence ----
@@ -52,7 +52,7 @@ def kl_normals(function: Callable) -> None:
 
     It gets four scalar tensors; the spreads are standard deviations. It returns one number, in nats.
     """
-    run(_answers.KL_NORMALS, function)
+    run(_answers_02.KL_NORMALS, function)
 
 
 def kl_to_standard_normal(function: Callable) -> None:
@@ -60,7 +60,7 @@ def kl_to_standard_normal(function: Callable) -> None:
 
     It gets two tensors ``(batch, latent_dim)``. It returns ``(batch,)``, in nats.
     """
-    run(_answers.KL_TO_STANDARD_NORMAL, function)
+    run(_answers_02.KL_TO_STANDARD_NORMAL, function)
 
 
 def monte_carlo_kl(function: Callable) -> None:
@@ -68,7 +68,7 @@ def monte_carlo_kl(function: Callable) -> None:
 
     It gets two TFP distributions of scalar batch shape and an int. It returns one number, in nats.
     """
-    run(_random_answers.MONTE_CARLO_KL, function)
+    run(_answers_02.MONTE_CARLO_KL, function)
 
 
 # ---- lesson 03: reparameterization ----
@@ -79,7 +79,7 @@ def reparameterize(function: Callable) -> None:
 
     It gets two tensors ``(batch, latent_dim)``. It returns a tensor of the same shape, from N(mean, exp(log_variance)).
     """
-    run(_random_answers.REPARAMETERIZE, function)
+    run(_answers_03.REPARAMETERIZE, function)
 
 
 def log_normal_density(function: Callable) -> None:
@@ -87,7 +87,7 @@ def log_normal_density(function: Callable) -> None:
 
     It gets three tensors ``(batch, latent_dim)``. It returns ``(batch,)``, in nats.
     """
-    run(_answers.LOG_NORMAL_DENSITY, function)
+    run(_answers_03.LOG_NORMAL_DENSITY, function)
 
 
 def score_gradient(function: Callable) -> None:
@@ -96,7 +96,7 @@ def score_gradient(function: Callable) -> None:
     It gets two scalar tensors and an int. It returns one number, the score-function estimate from ``number`` draws. Any
     other unbiased estimate of that quality passes too.
     """
-    run(_random_answers.SCORE_GRADIENT, function)
+    run(_answers_03.SCORE_GRADIENT, function)
 
 
 # ---- lesson 04: VAEs from TFP's parts ----
@@ -105,10 +105,10 @@ def score_gradient(function: Callable) -> None:
 def binarise(function: Callable) -> None:
     """Lesson 04. ``function(images, rng)`` returns images of 0 and 1, drawn with the grey value as probability of a 1.
 
-    It gets a NumPy array of uint8 ``(n, height, width, 1)`` and a NumPy Generator. It returns the same shape, as floats.
-    Salakhutdinov and Murray 2008, "On the Quantitative Analysis of Deep Belief Networks".
+    It gets a NumPy array of uint8 ``(n, height, width, 1)`` and a NumPy Generator. It returns the same shape, as
+    floats. Salakhutdinov and Murray 2008, "On the Quantitative Analysis of Deep Belief Networks".
     """
-    run(_random_answers.BINARISE, function)
+    run(_answers_04.BINARISE, function)
 
 
 def negative_elbo(function: Callable) -> None:
@@ -118,7 +118,7 @@ def negative_elbo(function: Callable) -> None:
     images) and ``vae.prior``, and a tensor of binary images ``(batch, height, width, 1)``. It returns one number: nats
     per image, a mean over the batch. The KL may be analytic or estimated.
     """
-    run(_random_answers.NEGATIVE_ELBO, function)
+    run(_answers_04.NEGATIVE_ELBO, function)
 
 
 def kl_factor(function: Callable) -> None:
@@ -127,7 +127,7 @@ def kl_factor(function: Callable) -> None:
     It gets a Keras model whose only losses come from a KL layer, a tensor ``(batch, features)``, a function from images
     to the posterior, and the prior. It returns one number: the sum of ``model.losses`` over the mean KL of the images.
     """
-    run(_random_answers.KL_FACTOR, function)
+    run(_answers_04.KL_FACTOR, function)
 
 
 # ---- lesson 05: a VAE on Fashion-MNIST ----
@@ -138,7 +138,7 @@ def log_likelihood(function: Callable) -> None:
 
     It gets two tensors ``(batch, 28, 28, 1)``, binary pixels and real logits. It returns ``(batch,)``, in nats.
     """
-    run(_answers.LOG_LIKELIHOOD, function)
+    run(_answers_05.LOG_LIKELIHOOD, function)
 
 
 def prior_grid(function: Callable) -> None:
@@ -147,7 +147,7 @@ def prior_grid(function: Callable) -> None:
     It gets an int. It returns ``(number * number, 2)``: all pairs, in any order, of the quantiles (i + 0.5) / number of
     N(0, 1), for i from 0 to number - 1.
     """
-    run(_answers.PRIOR_GRID, function)
+    run(_answers_05.PRIOR_GRID, function)
 
 
 def interpolate(function: Callable) -> None:
@@ -155,4 +155,4 @@ def interpolate(function: Callable) -> None:
 
     It gets two tensors ``(d,)`` and an int. It returns ``(steps, d)``, equally spaced, both ends included.
     """
-    run(_answers.INTERPOLATE, function)
+    run(_answers_05.INTERPOLATE, function)

@@ -56,7 +56,7 @@ def conv_autoencoder_networks(latent_dim: int = 8):
     encoder.add(layers.Dense(latent_dim))
 
     decoder = keras.Sequential([keras.Input((latent_dim,))], name="decoder")
-    decoder.add(layers.Dense(8))
+    decoder.add(layers.Dense(latent_dim))
     decoder.add(layers.LeakyReLU(0.3))
     decoder.add(layers.Dense(49))
     decoder.add(layers.LeakyReLU(0.3))

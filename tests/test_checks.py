@@ -762,6 +762,14 @@ def test_a_fixed_seed_is_named(capsys, check):
     assert "fixed seed" in said(capsys, check, takes(check, function))
 
 
+def test_a_density_that_underflows_is_found(capsys):
+    def through_the_density(z, mean, log_variance):
+        return tf.math.log(tf.exp(right_log_normal(z, mean, log_variance)))
+
+    line = said(capsys, "log_normal_density", through_the_density)
+    assert "infinite values" in line and "underflows" in line
+
+
 def test_half_precision_is_read(capsys):
     line = said(capsys, "interpolate", lambda *inputs: tf.cast(right_path(*inputs), tf.bfloat16))
     assert line.startswith("Not yet: on fresh inputs it returns")
