@@ -163,7 +163,7 @@ def scatters(right):
         samples = right(*material)
         one_call = samples.std() / np.sqrt(samples.shape[1])
         spread = output.std(ddof=1)
-        return spread > 8 * one_call and abs(output.mean() - samples.mean()) < 5 * samples.std()
+        return spread > 3 * one_call and abs(output.mean() - samples.mean()) < 5 * samples.std()
 
     return test
 
