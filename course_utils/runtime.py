@@ -5,12 +5,16 @@ import os
 import platform
 import random
 import tempfile
+import warnings
 from importlib.metadata import version
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads: its log is not for readers
 
 import numpy as np
+
+# Progress bars are plain text here: a widget shows nothing once the kernel is gone. tqdm warns about that with a path.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 SEED = 2013  # the year of the paper: Kingma and Welling, "Auto-Encoding Variational Bayes"
 
