@@ -21,9 +21,9 @@ SEED = 2013  # the year of the paper: Kingma and Welling, "Auto-Encoding Variati
 # Every number that depends on the budget. Image size never does.
 BUDGETS = {
     "00": {
-        "smoke": {"images": 2_000, "epochs": 1},
+        "smoke": {"images": 5_000, "epochs": 8},
         "laptop": {"images": 20_000, "epochs": 2},
-        "full": {"images": 60_000, "epochs": 5},
+        "full": {"images": 60_000, "epochs": 10},
     },
     "01": {
         "smoke": {
