@@ -301,6 +301,12 @@ def grid_of(values):
     return np.stack(np.meshgrid(values, values), -1).reshape(-1, 2)
 
 
+def spherical(start, end, steps):
+    angle = math.acos(float(tf.tensordot(start, end, 1) / tf.norm(start) / tf.norm(end)))
+    time = tf.linspace(0.0, 1.0, steps)[:, None]
+    return (tf.sin((1 - time) * angle) * start + tf.sin(time * angle) * end) / math.sin(angle)
+
+
 def path_of(times):
     return lambda start, end, steps: start + times(steps)[:, None] * (end - start)
 
@@ -567,6 +573,7 @@ MISTAKES = {
             lambda start, end, n: start * (end / start) ** tf.linspace(0.0, 1.0, n)[:, None],
             lambda start, end, n: tf.exp(right_path(tf.math.log(start), tf.math.log(end), n)),
         ],
+        "along an arc": [spherical],
         "steps are not equal": [path_of(lambda n: np.expm1(np.linspace(0, 2, n, dtype=np.float32)) / np.expm1(2))],
     },
 }
@@ -591,10 +598,6 @@ def test_every_check_has_its_tests():
 
 
 # ---- what is no answer ----
-
-
-def scalar(_):
-    return 0.0
 
 
 SCAFFOLDS = {

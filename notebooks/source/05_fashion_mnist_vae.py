@@ -75,7 +75,8 @@ print(fashion)
 
 train_images = fashion.train_images[: budget.images]
 names = fashion.class_names
-one_of_each = [int(np.flatnonzero(fashion.test_labels == label)[0]) for label in range(10)]
+bright = np.mean(fashion.test_images > 127, axis=(1, 2, 3)) > 0.1  # a dark garment vanishes when it is made binary
+one_of_each = [int(np.flatnonzero((fashion.test_labels == label) & bright)[0]) for label in range(10)]
 
 # %% [markdown]
 # Our decoder will hand back a Bernoulli distribution for each pixel. A Bernoulli variable is 0 or 1, so the pixels have
@@ -664,7 +665,7 @@ pairs = data.batches(train_images, 128, seed=runtime.SEED).map(lambda images: (i
 autoencoder.fit(pairs, epochs=6, verbose=0)
 
 ae_codes = ae_encoder.predict(test_images[:5000], verbose=0)
-vae_codes = np.concatenate([vae.encoder(test_images[i : i + 1000]).mean() for i in range(0, 5000, 1000)])
+vae_codes = np.concatenate([vae.encoder(test_images[i : i + 500]).mean() for i in range(0, len(ae_codes), 500)])
 for name, codes in {"autoencoder": ae_codes, "VAE": vae_codes}.items():
     low, high = codes.min(axis=0), codes.max(axis=0)
     print(f"{name:12s} first {low[0]:7.2f} to {high[0]:6.2f}   second {low[1]:7.2f} to {high[1]:6.2f}")
