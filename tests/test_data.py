@@ -23,9 +23,9 @@ import numpy as np
 import pooch
 import pytest
 
-from course_utils import data, drawn
+from course_utils import _fetching, data, drawn
 
-REAL_DIR, REAL_MD5, REAL_SIZES = os.environ.get("COURSE_DATA_DIR"), data.MD5, data.DRAWN_SIZES
+REAL_DIR, REAL_MD5, REAL_SIZES = os.environ.get("COURSE_DATA_DIR"), _fetching.MD5, data.DRAWN_SIZES
 LOADERS = {"mnist": data.load_mnist, "fashion-mnist": data.load_fashion_mnist}
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = data.FILES
 DEAD = "http://127.0.0.1:9/"  # the discard port: nobody listens
@@ -142,9 +142,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.delenv("COURSE_DATA_DIR", raising=False)
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(data, "MD5", {key: {file: md5(GOOD[file]) for file in data.FILES} for key in LOADERS})
-    monkeypatch.setattr(data, "MIRRORS", {key: [DEAD, DEAD + "second/"] for key in LOADERS})
-    monkeypatch.setattr(data, "_stand_ins", {})
+    monkeypatch.setattr(_fetching, "MD5", {key: {file: md5(GOOD[file]) for file in data.FILES} for key in LOADERS})
+    monkeypatch.setattr(_fetching, "MIRRORS", {key: [DEAD, DEAD + "second/"] for key in LOADERS})
+    monkeypatch.setattr(_fetching, "_stand_ins", {})
     monkeypatch.setattr(data, "DRAWN_SIZES", (30, 12))
     monkeypatch.setattr(data, "drawn", pen)
     return tmp_path / "cache"
@@ -160,13 +160,14 @@ def folder(tmp_path, monkeypatch):
 
 
 def mirrors(monkeypatch, *urls):
-    monkeypatch.setattr(data, "MIRRORS", {key: list(urls) for key in LOADERS})
+    monkeypatch.setattr(_fetching, "MIRRORS", {key: list(urls) for key in LOADERS})
 
 
 def start_process(cache, url, code="print(data.load_mnist('real'))"):
     """Another Python which loads MNIST from `url` into `cache`."""
-    tables = json.dumps({"MD5": data.MD5, "MIRRORS": {key: [url] for key in LOADERS}})
-    script = f"import json, sys\nfrom course_utils import data\nvars(data).update(json.loads(sys.argv[1]))\n{code}"
+    tables = json.dumps({"MD5": _fetching.MD5, "MIRRORS": {key: [url] for key in LOADERS}})
+    patch = "from course_utils import _fetching, data\nvars(_fetching).update(json.loads(sys.argv[1]))"
+    script = f"import json, sys\n{patch}\n{code}"
     root = str(Path(drawn.__file__).parents[1])
     environment = {**os.environ, "COURSE_CACHE_DIR": str(cache), "PYTHONPATH": root}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -211,7 +212,7 @@ def test_cache_then_download(cache, server, monkeypatch):
 
 def test_the_default_cache_is_that_of_the_system(monkeypatch):
     monkeypatch.delenv("COURSE_CACHE_DIR")
-    assert data._caches() == [pooch.os_cache("vae-course")]
+    assert _fetching.caches() == [pooch.os_cache("vae-course")]
 
 
 def test_without_network_images_are_drawn_and_say_so(tmp_path):
@@ -250,7 +251,7 @@ def test_real_files():
         pytest.skip("COURSE_DATA_DIR is not set, so the published files are not here to be read")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_DATA_DIR", REAL_DIR)
-        patch.setattr(data, "MD5", REAL_MD5)
+        patch.setattr(_fetching, "MD5", REAL_MD5)
         for load in LOADERS.values():
             images = load("real")
             assert images.train_images.shape == (60_000, 28, 28, 1) and images.test_images.shape == (10_000, 28, 28, 1)
@@ -341,7 +342,7 @@ BAD_IDX = [
 def test_idx_files_are_parsed_strictly(file, content, message, folder, monkeypatch):
     """The md5 agrees here, so that what speaks is the parser."""
     put(folder / "mnist", {file: content})
-    monkeypatch.setitem(data.MD5["mnist"], file, md5(content))
+    monkeypatch.setitem(_fetching.MD5["mnist"], file, md5(content))
     with pytest.raises(data.DataError) as caught:
         data.load_mnist()
     assert file in str(caught.value) and message in str(caught.value)
@@ -380,7 +381,7 @@ def test_cache_that_cannot_be_written(tmp_path, server, monkeypatch):
     assert len(caught) == 1 and first.source == "download"
     check_arrays(data.load_mnist("real"))
     assert site.got == list(data.FILES), "the temporary folder should have served the second load"
-    (stand_in,) = data._stand_ins.values()
+    (stand_in,) = _fetching._stand_ins.values()
     assert whole(Path(stand_in.name) / "mnist")
     images = data.load_mnist("drawn")
     assert len(images.train_images) == 30 and (tmp_path / "file").read_text() == ""
@@ -484,7 +485,7 @@ def test_dead_network_is_asked_once_for_each_mirror(monkeypatch):
 def test_network_that_never_answers_is_left_soon(monkeypatch):
     done = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: done.wait(20) and [])
-    monkeypatch.setattr(data, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(_fetching, "CONNECT_SECONDS", 0.2)
     start = time.monotonic()
     assert data.load_mnist().source == "drawn"
     assert time.monotonic() - start < 5
@@ -493,7 +494,7 @@ def test_network_that_never_answers_is_left_soon(monkeypatch):
 
 def test_server_that_falls_silent_is_left(server, monkeypatch):
     done = threading.Event()
-    monkeypatch.setattr(data, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(_fetching, "READ_SECONDS", 0.2)
     mirrors(monkeypatch, server(lambda handler, content: done.wait(20)).url)
     start = time.monotonic()
     assert data.load_mnist().source == "drawn"

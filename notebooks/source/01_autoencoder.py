@@ -55,7 +55,7 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from course_utils import data, metrics, networks, plots, training
+from course_utils import checks, data, metrics, networks, plots, selftest, training
 
 layers = keras.layers
 
@@ -289,6 +289,20 @@ assert decibels[2] < decibels[8] < decibels[32]
 assert decibels[32] - decibels[2] > 1
 
 # %% [markdown]
+# ### Exercise 1: decibels
+#
+# Write `metrics.psnr` yourself: ten times the decimal logarithm of the squared peak over the mean squared error. The
+# peak of a pixel is 1 here, and the mean runs over all pixels of all images. `tf.math.log` is the natural logarithm.
+
+
+# %% tags=["exercise"]
+def psnr(images, originals):
+    return tf.reduce_mean((images - originals) ** 2)  # your code here
+
+
+checks.psnr(psnr)
+
+# %% [markdown]
 # ## Remove noise
 #
 # The target need not be the input. Show the network a corrupted image and ask for the clean one. It has to know what
@@ -321,6 +335,20 @@ plots.compare_rows(
 
 # %% tags=["claim"]
 assert after - before > 3
+
+# %% [markdown]
+# ### Exercise 2: the pair that trains a denoiser
+#
+# Return the two arrays that `fit` gets: the input with normal noise of standard deviation `noise_sd`, clipped to [0,
+# 1], and the target.
+
+
+# %% tags=["exercise"]
+def denoising_pair(images, noise_sd, rng):
+    return images, images  # your code here
+
+
+checks.denoising_pair(denoising_pair)
 
 # %% [markdown]
 # ## Remove a watermark
@@ -401,6 +429,20 @@ plt.show()
 # %% tags=["claim"]
 assert in_gap.mean() > 0.1
 assert (high - low).max() > 4, "the codes spread far beyond the unit scale of a standard normal"
+
+# %% [markdown]
+# ### Exercise 3: codes from a box
+#
+# Draw codes uniformly between the smallest and the largest code, dimension by dimension. A published tutorial does it
+# with `x * (max - abs(min))`, where `x` is uniform between 0 and 1. Put that in first and read what the check says.
+
+
+# %% tags=["exercise"]
+def uniform_codes(codes, number, rng):
+    return rng.uniform(size=(number, codes.shape[1]))  # your code here
+
+
+checks.uniform_codes(uniform_codes)
 
 # %% [markdown]
 # ## Watch one curve go through a spiral
@@ -543,6 +585,14 @@ assert far["normal codes"] > 1.1 * far["reconstructions"]
 #
 # Next: [lesson 02](02_kl_divergence.ipynb), the tool that tells codes where to lie.
 #
+# ## Test yourself
+#
+# Run the cell and click on an answer: it tells you whether it is right, and why.
+
+# %% tags=["self-test"]
+selftest.ask("01")
+
+# %% [markdown]
 # ## Sources and further reading
 #
 # - P. Baldi, K. Hornik, [Neural networks and principal component
@@ -555,3 +605,36 @@ assert far["normal codes"] > 1.1 * far["reconstructions"]
 #   MIT licence of Zalando SE.
 # - The dense network is that of published course notes on VAEs with TensorFlow Probability, the convolutional one that
 #   of the published tutorial "A Gentle Introduction into Variational Autoencoders".
+
+# %% [markdown]
+# ---
+# ## Solutions
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def psnr(images, originals):
+    """A natural logarithm over ln 10 is a decimal one."""
+    error = tf.reduce_mean((images - originals) ** 2)
+    return -10 * tf.math.log(error) / np.log(10)
+
+
+checks.psnr(psnr)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def denoising_pair(images, noise_sd, rng):
+    """Only the input is corrupted: the target stays clean."""
+    return np.clip(images + noise_sd * rng.standard_normal(images.shape), 0, 1), images
+
+
+checks.denoising_pair(denoising_pair)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def uniform_codes(codes, number, rng):
+    """From the minimum, a random share of the way to the maximum."""
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    return low + rng.uniform(size=(number, codes.shape[1])) * (high - low)
+
+
+checks.uniform_codes(uniform_codes)

@@ -56,7 +56,7 @@ import tensorflow_probability as tfp
 import tf_keras as keras
 from matplotlib.colors import BoundaryNorm
 
-from course_utils import animation, checks, elbo, plots
+from course_utils import animation, checks, elbo, plots, selftest
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 generator = np.random.default_rng(runtime.SEED)
@@ -1166,6 +1166,14 @@ assert abs(turned_precision[0, 1]) < 1e-4 * turned_precision.max()
 # Next: [lesson 03](03_reparameterization.ipynb). Here every expectation was a closed form or a sum over a grid. A VAE
 # has neither, so its gradient has to pass through a draw.
 #
+# ## Test yourself
+#
+# Run the cell and click on an answer: it tells you whether it is right, and why.
+
+# %% tags=["self-test"]
+selftest.ask("02")
+
+# %% [markdown]
 # ## Sources and further reading
 #
 # - S. Kullback, R. A. Leibler, [On Information and Sufficiency](https://doi.org/10.1214/aoms/1177729694), 1951.

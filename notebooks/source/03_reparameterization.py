@@ -54,7 +54,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import checks, plots
+from course_utils import checks, plots, selftest
 
 tfd = tfp.distributions
 
@@ -886,15 +886,12 @@ assert abs(right_loss - best) < 0.02
 #
 # ## Test yourself
 #
-# 1. Your encoder's weights do not change in training, and the loss goes down all the same. What do you print first?
-# 2. Why does the reparameterized gradient of $\lVert z \rVert^2$ not get noisier in more dimensions, while the score
-#    function's does?
-# 3. A friend checks her sampler at `log_variance = 0` and finds it right. What do you tell her?
-# 4. A VAE reports a negative ELBO of 80 nats, and the data are known to have $-\log p(x) = 85$ nats at best. Is it a
-#    good model?
-#
-# The answers stand after the solutions.
-#
+# Run the cell and click on an answer: it tells you whether it is right, and why.
+
+# %% tags=["self-test"]
+selftest.ask("03")
+
+# %% [markdown]
 # ## Sources and further reading
 #
 # - D. P. Kingma, M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013: the trick, and
@@ -939,14 +936,3 @@ def score_gradient(mean, sd, number):
 
 
 checks.score_gradient(score_gradient)
-
-# %% [markdown]
-# **Answers to the self-test**
-#
-# 1. The gradient of the loss by an encoder weight. If it is `None`, the path is cut at the draw; the decoder learns
-#    without it.
-# 2. The pathwise gradient by $\mu_i$ uses the slope of $f$ along $z_i$ alone. The score function multiplies one noise
-#    with the whole of $f$, all dimensions included.
-# 3. At `log_variance = 0` variance and standard deviation are both 1. Test at other values.
-# 4. It is a wrong number. The negative ELBO cannot lie below $-\log p(x)$ at its best, up to the noise of the
-#    estimate. Look for the mistake.

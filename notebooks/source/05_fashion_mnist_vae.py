@@ -58,7 +58,7 @@ import tf_keras as keras
 from matplotlib.patches import Ellipse
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from course_utils import animation, data, elbo, metrics, models, networks, plots, training
+from course_utils import animation, checks, data, elbo, metrics, models, networks, plots, selftest, training
 
 tfd, layers = tfp.distributions, keras.layers
 
@@ -240,6 +240,21 @@ assert abs(analytic.mean() + 784 * np.log(2)) < 0.1 * 784 * np.log(2)
 # That is where the film starts.
 
 # %% [markdown]
+# ### Exercise 1: the log-likelihood without a cross-entropy
+#
+# Write `log_likelihood` from the definition, with no cross-entropy of a library. Start at $x \ln p + (1 - x) \ln (1 -
+# p)$ with $p = \operatorname{sigmoid}(\text{logit})$ and simplify on paper until no sigmoid is left: `tf.nn.softplus`
+# is $\ln(1 + e^x)$ and does not overflow.
+
+
+# %% tags=["exercise"]
+def log_likelihood_by_hand(images, logits):
+    return tf.reduce_mean(images * logits, axis=[1, 2, 3])  # your code here
+
+
+checks.log_likelihood(log_likelihood_by_hand)
+
+# %% [markdown]
 # ## Write the training step
 #
 # One tape watches one forward pass, and one optimizer moves both networks. Keras calls `train_step` for each batch once
@@ -268,6 +283,23 @@ model = TrainableVAE(encoder_network, decoder_network)
 #
 # The prior is $\mathcal{N}(0, I)$. If the grid points were equally spaced, most of them would lie where the prior has
 # little mass. So we space them by the prior's quantiles: each tile then stands for the same share of all draws.
+#
+# ### Exercise 2: the grid
+#
+# Before you read on, write it: for `number = 3`, the nine pairs of the quantiles 1/6, 3/6 and 5/6 of $\mathcal{N}(0,
+# 1)$. A quantile function is `tfd.Normal(0.0, 1.0).quantile`. Rows may come in any order.
+
+
+# %% tags=["exercise"]
+def quantile_grid(number):
+    positions = np.linspace(-2, 2, number)  # your code here
+    return np.stack(np.meshgrid(positions, positions), axis=-1).reshape(-1, 2)
+
+
+checks.prior_grid(quantile_grid)
+
+# %% [markdown]
+# The version of this notebook starts at the top row, so that the picture has its axes the usual way round:
 
 
 # %%
@@ -505,6 +537,19 @@ print("pixel fade: ", indecision(fade).round(0))
 
 # %% tags=["claim"]
 assert indecision(path)[3:7].mean() < indecision(fade)[3:7].mean()
+
+# %% [markdown]
+# ### Exercise 3: a path of any length
+#
+# Make a function of it, for two codes of any dimension and any number of steps. Both ends belong to the path.
+
+
+# %% tags=["exercise"]
+def interpolate(start, end, steps):
+    return tf.stack([start, end])  # your code here
+
+
+checks.interpolate(interpolate)
 
 # %% [markdown]
 # ## Look for the missing nats
@@ -834,6 +879,14 @@ assert 0.85 < ratio["VAE\nnormal"] < 1.15
 #
 # Next: [lesson 06](06_cartoon_set.ipynb), the same ideas at 256x256 in colour.
 #
+# ## Test yourself
+#
+# Run the cell and click on an answer: it tells you whether it is right, and why.
+
+# %% tags=["self-test"]
+selftest.ask("05")
+
+# %% [markdown]
 # ## Sources and further reading
 #
 # - D. P. Kingma, M. Welling, [Auto-Encoding Variational Bayes](https://arxiv.org/abs/1312.6114), 2013.
@@ -843,3 +896,36 @@ assert 0.85 < ratio["VAE\nnormal"] < 1.15
 #   Decoders](https://arxiv.org/abs/2006.13202), 2021: why to read weights as variances.
 # - G. Loaiza-Ganem, J. P. Cunningham, [The continuous Bernoulli](https://arxiv.org/abs/1907.06845), 2019: a likelihood
 #   for grey pixels in [0, 1].
+
+# %% [markdown]
+# ---
+# ## Solutions
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def log_likelihood_by_hand(images, logits):
+    """ln p = logit - softplus(logit) and ln (1 - p) = -softplus(logit): the softplus comes out once."""
+    return tf.reduce_sum(images * logits - tf.nn.softplus(logits), axis=[1, 2, 3])
+
+
+checks.log_likelihood(log_likelihood_by_hand)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def quantile_grid(number):
+    """The middle of each of `number` equal shares: the quantiles 0 and 1 would lie at infinity."""
+    positions = tfd.Normal(0.0, 1.0).quantile((np.arange(number, dtype=np.float32) + 0.5) / number)
+    return np.stack(np.meshgrid(positions, positions), axis=-1).reshape(-1, 2)
+
+
+checks.prior_grid(quantile_grid)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def interpolate(start, end, steps):
+    """A column of shares against a row of dimensions."""
+    share = tf.linspace(0.0, 1.0, steps)[:, None]
+    return start + share * (end - start)
+
+
+checks.interpolate(interpolate)
