@@ -3,6 +3,7 @@
 `COURSE_DATA_DIR` names a folder of yours with `mnist/` and `fashion-mnist/`, each with the four official `.gz` files.
 It is only read. `COURSE_CACHE_DIR` moves the cache, which otherwise lies where the operating system keeps caches.
 Every file is checked against its known md5 before it is used. Print the loaded set: it says where it comes from.
+Cartoon Set is larger, and stays on disk: see `load_cartoonset`, and `stream` for the batches of a resumable training.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils import drawn
+from course_utils._avatar_set import AvatarSet  # noqa: F401  (this module is their door)
+from course_utils._cartoonset import load_cartoonset  # noqa: F401
 from course_utils._fetching import FILES, DataError, caches, from_cache_or_download, from_folder
+from course_utils._streaming import StoredImages, epoch_order, stream  # noqa: F401
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -109,7 +113,7 @@ def binarise(images: np.ndarray, threshold: float = 0.5) -> np.ndarray:
 
 
 def batches(
-    images: np.ndarray,
+    images: np.ndarray | StoredImages,
     batch_size: int,
     seed: int,
     *,
@@ -122,7 +126,7 @@ def batches(
 
     `images` are what `to_float` takes. `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5).
     The same `seed`, under the same `tf.random.set_seed`, gives the same orders. The images stay one array: indices are
-    shuffled and whole batches gathered, which is faster than to shuffle images one by one.
+    shuffled and whole batches gathered, which is faster than to shuffle images one by one. Stored images stay on disk.
     Raises `ValueError` for an unknown `transform`, unequal lengths, or too few images for one batch.
     """
     import tensorflow as tf  # here, so that `import course_utils.data` stays light
@@ -133,14 +137,15 @@ def batches(
         raise ValueError(f"There are {len(images)} images but {len(labels)} labels.")
     if not 1 <= batch_size or len(images) < (batch_size if drop_remainder else 1):
         raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
-    images = np.asarray(images)
+    stored = isinstance(images, StoredImages)
+    images = images if stored else np.asarray(images)
     with tf.device("CPU:0"):  # the input pipeline runs there; a GPU would copy the array back
-        pixels = tf.constant(images if images.dtype == np.uint8 else to_float(images))
+        pixels = None if stored else tf.constant(images if images.dtype == np.uint8 else to_float(images))
         targets = None if labels is None else tf.constant(labels)
 
     def gather(index: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.cast(tf.gather(pixels, index), tf.float32)
-        if pixels.dtype == tf.uint8:
+        batch = tf.cast(images.gather(index) if stored else tf.gather(pixels, index), tf.float32)
+        if images.dtype == np.uint8:
             batch = batch / 255.0
         if transform == "binarise":
             batch = tf.cast(batch > 0.5, tf.float32)

@@ -1,11 +1,16 @@
-"""Images drawn in code, for whoever has neither a network nor the data: garments and digits, 28x28, ten classes each.
+"""Images drawn in code, for whoever has neither a network nor the data: garments and digits, 28x28, ten classes each,
+and avatars, 256x256, with the 18 factors each follows from.
 
-They follow Fashion-MNIST and MNIST in shape, type, class order and the room they fill, and they vary enough to be worth
-learning. They are not those sets: every figure made from them says so (``plots.label_source``).
+Garments and digits follow Fashion-MNIST and MNIST in shape, type, class order and the room they fill; avatars follow
+the Cartoon Set in spirit and in the names of the factors. All vary enough to be worth learning. They are not those
+sets: every figure made from them says so (``plots.label_source``).
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
+from course_utils import _drawn_avatars
 from course_utils._drawn_digits import digit
 from course_utils._drawn_garments import SIDE, garment
 
@@ -13,6 +18,11 @@ from course_utils._drawn_garments import SIDE, garment
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 DIGITS = tuple("0123456789")
 # fmt: on
+# What an avatar follows from: for each factor the names of its categories; its value is an index into them. The factors
+# are named like the Cartoon Set's attributes; the categories, their number and their artwork are our own.
+AVATAR_FACTORS: dict[str, tuple[str, ...]] = _drawn_avatars.FACTORS
+# Which of them are artwork (10), colour (4) and proportion (4).
+AVATAR_KINDS: dict[str, tuple[str, ...]] = _drawn_avatars.KINDS
 
 
 def garments(number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +69,69 @@ def digits(number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarra
     return np.stack([digit(int(label), rng) for label in labels])[..., None], labels
 
 
+def avatars(number: int, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Cartoon avatars, heads and shoulders, whose factors are random: see ``avatar_factors``.
+
+    Nothing else varies: no position, size or tilt. An image is ``avatar`` of its factors, to the pixel.
+
+    Returns:
+        Images, uint8 ``(number, 256, 256, 3)`` with background 255; factors, each uint8 ``(number,)``.
+
+    Raises:
+        ValueError: for less than one image.
+    """
+    factors = avatar_factors(number, rng)
+    images = np.empty((number, _drawn_avatars.SIDE, _drawn_avatars.SIDE, 3), np.uint8)
+    for i in range(number):
+        images[i] = _drawn_avatars.picture({name: values[i] for name, values in factors.items()})
+    return images, factors
+
+
+def avatar_factors(number: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """The factors of ``avatars``, without the images.
+
+    They are independent of each other and uniform over their categories, with two exceptions: ``glasses`` and
+    ``facial_hair`` are "none" half of the time, and uniform over the others else.
+
+    Returns:
+        For each name in ``AVATAR_FACTORS`` an index of its categories, uint8 ``(number,)``.
+
+    Raises:
+        ValueError: for less than one avatar.
+    """
+    _at_least_one(number)
+    factors = {}
+    for name, categories in AVATAR_FACTORS.items():
+        often_absent = name in _drawn_avatars.OFTEN_ABSENT
+        values = rng.integers(int(often_absent), len(categories), number, dtype=np.uint8)
+        factors[name] = np.where(rng.random(number) < 0.5, np.uint8(0), values) if often_absent else values
+    return factors
+
+
+def avatar(factors: Mapping[str, int]) -> np.ndarray:
+    """The avatar of these factors, so that one of them can be changed while the others stay.
+
+    Returns:
+        One image, uint8 ``(256, 256, 3)`` with background 255.
+
+    Raises:
+        ValueError: for a name that is missing or not in ``AVATAR_FACTORS``, and for an index without a category.
+    """
+    if odd := set(AVATAR_FACTORS) ^ set(factors):
+        raise ValueError(
+            f"An avatar needs every name in AVATAR_FACTORS and no other; missing or unknown: {sorted(odd)}."
+        )
+    for name, index in factors.items():
+        if not 0 <= index < len(AVATAR_FACTORS[name]):
+            raise ValueError(f"{name} has the categories 0 to {len(AVATAR_FACTORS[name]) - 1}, not {index}.")
+    return _drawn_avatars.picture(factors)
+
+
 def _labels(number: int, rng: np.random.Generator) -> np.ndarray:
+    _at_least_one(number)
+    return rng.integers(0, 10, number, dtype=np.uint8)
+
+
+def _at_least_one(number: int) -> None:
     if number < 1:
         raise ValueError(f"{number} images were asked for; ask for one at least.")
-    return rng.integers(0, 10, number, dtype=np.uint8)

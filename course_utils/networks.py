@@ -146,3 +146,34 @@ def batchnorm_vae_networks(latent_dim: int = 2, outputs: int = 2):
         decoder.add(layers.LeakyReLU(0.3))
     decoder.add(layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid", dtype="float32"))
     return encoder, decoder
+
+
+def avatar_vae_networks(latent_dim: int = 200, outputs: int = 2):
+    """System 15, taught in lesson 06: 256x256 colour images; 2,723,411 trainable parameters at its defaults.
+
+    Args:
+        outputs: vectors of length ``latent_dim`` that the encoder returns side by side, as in
+            ``batchnorm_vae_networks``.
+
+    Returns:
+        ``(encoder, decoder)``: images ``(batch, 256, 256, 3)`` to ``(batch, outputs * latent_dim)``, and codes to pixel
+        means in [0, 1].
+    """
+    layers = keras.layers
+    encoder = keras.Sequential([keras.Input((256, 256, 3))], name="encoder")
+    for filters in (32, 64, 64, 64, 64):
+        encoder.add(layers.Conv2D(filters, 3, 2, "same"))
+        encoder.add(layers.BatchNormalization(momentum=0.9))
+        encoder.add(layers.LeakyReLU(0.3))
+    encoder.add(layers.Flatten())
+    encoder.add(layers.Dense(outputs * latent_dim, dtype="float32"))
+
+    decoder = keras.Sequential([keras.Input((latent_dim,))], name="decoder")
+    decoder.add(layers.Dense(8 * 8 * 64))
+    decoder.add(layers.Reshape((8, 8, 64)))
+    for filters in (64, 64, 64, 32):
+        decoder.add(layers.Conv2DTranspose(filters, 3, 2, "same"))
+        decoder.add(layers.BatchNormalization(momentum=0.9))
+        decoder.add(layers.LeakyReLU(0.3))
+    decoder.add(layers.Conv2DTranspose(3, 3, 2, "same", activation="sigmoid", dtype="float32"))
+    return encoder, decoder

@@ -33,7 +33,7 @@ BUDGETS = {
             "linear_epochs": 400,
             "conv_images": 1_536,
             "conv_epochs": 3,
-            "spiral_steps": 3_000,
+            "spiral_steps": 6_000,
         },
         "laptop": {
             "images": 20_000,
@@ -42,7 +42,7 @@ BUDGETS = {
             "linear_epochs": 400,
             "conv_images": 4_096,
             "conv_epochs": 2,
-            "spiral_steps": 3_000,
+            "spiral_steps": 6_000,
         },
         "full": {
             "images": 60_000,
@@ -63,6 +63,11 @@ BUDGETS = {
         "smoke": {"draws": 100_000, "noise_numbers": 1 << 20, "vae_steps": 2_000},
         "laptop": {"draws": 400_000, "noise_numbers": 1 << 23, "vae_steps": 2_000},
         "full": {"draws": 1_000_000, "noise_numbers": 1 << 24, "vae_steps": 4_000},
+    },
+    "04": {
+        "smoke": {"images": 12_800, "epochs": 4, "points": 10_240, "fit_epochs": 30},
+        "laptop": {"images": 60_000, "epochs": 4, "points": 20_480, "fit_epochs": 40},
+        "full": {"images": 60_000, "epochs": 20, "points": 51_200, "fit_epochs": 60},
     },
     "05": {
         "smoke": {"images": 12_800, "epochs": 4, "batchnorm_images": 12_800, "batchnorm_epochs": 3, "dense_epochs": 5},

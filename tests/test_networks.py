@@ -70,3 +70,18 @@ def test_lesson_05_shows_the_networks_that_the_package_builds():
     built = lesson_networks("05_fashion_mnist_vae.py", "encoder_network", "decoder_network")
     expected = [*networks.conv_vae_networks(), *networks.batchnorm_vae_networks()]
     assert [recipe(network) for network in built] == [recipe(network) for network in expected]
+
+
+def test_lesson_01_shows_the_networks_that_the_package_builds():
+    tree = ast.parse((SOURCES / "01_autoencoder.py").read_text())
+    scope = {"keras": tf_keras, "layers": tf_keras.layers}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "build_convolutional":
+            exec(compile(ast.Module([node], []), "01", "exec"), scope)
+    shown = scope["build_convolutional"](8).layers
+    assert [recipe(network) for network in shown] == [
+        recipe(network) for network in networks.conv_autoencoder_networks()
+    ]
+    (published,) = lesson_networks("01_autoencoder.py", "published")
+    encoder, decoder = networks.dense_autoencoder_networks()
+    assert recipe(published) == recipe(encoder) + recipe(decoder)

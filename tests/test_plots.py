@@ -78,3 +78,21 @@ def test_curves_have_one_line_a_name():
     axis = plt.gcf().axes[0]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["loss", "val_loss"]
     assert axis.get_ylabel() == "nats per image"
+
+
+def test_histograms_have_area_one_and_follow_their_density():
+    import tensorflow_probability as tfp
+
+    normal = tfp.distributions.Normal(1.0, 2.0)
+    draws = np.random.default_rng(0).normal(1, 2, (100, 500))
+    plots.compare_histograms({"draws": draws, "half as wide": 1 + (draws - 1) / 2}, normal, xlabel="x")
+    axis = plt.gcf().axes[0]
+    names = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert names == ["draws", "half as wide", "density asked for"] and axis.get_xlabel() == "x"
+    outlines = [patch.get_path().vertices for patch in axis.patches if not patch.get_fill()]
+    assert len(outlines) == 2
+    for outline in outlines:
+        x, y = outline.T
+        np.testing.assert_allclose(np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2), 1, atol=0.01)
+    places, density = axis.lines[-1].get_data()
+    np.testing.assert_allclose(density, normal.prob(places), rtol=1e-5)

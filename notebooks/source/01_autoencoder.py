@@ -462,12 +462,14 @@ true_curve = spiral(np.linspace(np.pi - 0.2, 4 * np.pi + 0.2, 4000))
 
 runtime.set_seed()
 steps = budget.spiral_steps
-to_code = keras.Sequential([keras.Input((2,)), layers.Dense(64, "tanh"), layers.Dense(64, "tanh"), layers.Dense(1)])
-from_code = keras.Sequential([keras.Input((1,)), layers.Dense(64, "tanh"), layers.Dense(64, "tanh"), layers.Dense(2)])
+hidden = {name: [layers.Dense(128, "relu") for _ in range(3)] for name in ("encoder", "decoder")}
+to_code = keras.Sequential([keras.Input((2,)), *hidden["encoder"], layers.Dense(1)])
+from_code = keras.Sequential([keras.Input((1,)), *hidden["decoder"], layers.Dense(2)])
 model = keras.Sequential([to_code, from_code])
-rate = keras.optimizers.schedules.CosineDecay(1e-2, steps)
+rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
 model.compile(keras.optimizers.Adam(rate, jit_compile=False), loss="mse", steps_per_execution=50)
-model.fit(tf.data.Dataset.from_tensors((points, points)).cache().repeat(), steps_per_epoch=steps, verbose=0)
+batches = tf.data.Dataset.from_tensor_slices((points, points)).shuffle(1000).batch(100).repeat()
+model.fit(batches, steps_per_epoch=steps, verbose=0)
 
 codes = to_code.predict(points, verbose=0)
 random_codes = generator.uniform(codes.min(), codes.max(), (1000, 1)).astype(np.float32)
@@ -501,15 +503,23 @@ def distance_to_spiral(places):
 
 
 off_curve = {
-    "data": distance_to_spiral(points).mean(),
-    "reconstructed data": distance_to_spiral(model.predict(points, verbose=0)).mean(),
-    "decoded random codes": distance_to_spiral(generated).mean(),
+    "data": distance_to_spiral(points),
+    "reconstructed data": distance_to_spiral(model.predict(points, verbose=0)),
+    "decoded random codes": distance_to_spiral(generated),
 }
-for name, value in off_curve.items():
-    print(f"{name:21s} {value:.3f} from the true curve on average")
+print("from the true curve:    mean  farthest  beyond 0.1")
+for name, distances in off_curve.items():
+    print(f"{name:21s} {distances.mean():7.3f} {distances.max():9.2f} {np.mean(distances > 0.1):10.1%}")
+
+# %% [markdown]
+# The noise of the data is 0.03, so hardly a point lies more than 0.1 from the curve. Of the decoded random codes many
+# times as many do, and the farthest sit in the middle of nowhere. The mean says less: it depends on how much of the
+# code axis the training happened to spend on the jumps, and another seed gives another figure.
 
 # %% tags=["claim"]
-assert off_curve["decoded random codes"] > 1.5 * off_curve["data"]
+assert np.mean(off_curve["data"] > 0.1) < 0.01
+assert np.mean(off_curve["decoded random codes"] > 0.1) > max(0.005, 5 * np.mean(off_curve["data"] > 0.1))
+assert off_curve["decoded random codes"].max() > 2 * off_curve["data"].max()
 
 # %% [markdown]
 # ## Put a number on "it cannot generate"

@@ -428,7 +428,8 @@ assert step < apart / 3
 # %% alt="Three maps of the latent plane: amount of cloth, height to width ratio, and how empty the middle of the hem is"
 side = np.linspace(-2.5, 2.5, 60, dtype=np.float32)
 across, up = np.meshgrid(side, side)
-decoded = model.decode(np.stack([across.ravel(), up.ravel()], -1), apply_sigmoid=True).numpy()[..., 0]
+parts = np.split(np.stack([across.ravel(), up.ravel()], axis=-1), 12)  # all 3,600 at once would take a gigabyte
+decoded = np.concatenate([model.decode(part, apply_sigmoid=True).numpy()[..., 0] for part in parts])
 pixel = np.arange(28)
 total = decoded.sum(axis=(1, 2)) + 1e-6
 
@@ -464,37 +465,38 @@ plt.show()
 # The encoder does not return a point. It returns a small cloud: a mean and a standard deviation in each direction.
 # Training draws a point from the cloud, decodes it, and compares.
 
-# %% alt="Left: the test codes in grey with four ellipses. Right: for each of four garments the input, the decoded mean and three decoded draws"
+# %%
 chosen = [one_of_each[label] for label in (1, 3, 7, 8)]
 images = data.binarise(fashion.test_images[chosen])
 mean, log_variance = model.encode(images)
 sd = tf.exp(0.5 * log_variance).numpy()
-plane, _ = model.encode(data.binarise(fashion.test_images[:3000]))
-
-figure = plt.figure(figsize=(13, 5.6))
-left, right = figure.subfigures(1, 2, width_ratios=(1, 1.25))
-axis = left.subplots()
-axis.scatter(*plane.numpy().T, s=4, color="#BBBBBB", label="means of 3,000 test images")
 points = np.stack([model.reparameterize(mean, log_variance) for _ in range(3)])
-for index, colour in enumerate(plots.COLOURS[:4]):
-    axis.add_patch(Ellipse(mean[index], *(2 * sd[index]), facecolor="none", edgecolor=colour, linewidth=2))
-    axis.plot(*points[:, index].T, plots.MARKERS[index], color=colour, label=names[fashion.test_labels[chosen[index]]])
-axis.set(xlabel="first latent dimension", ylabel="second latent dimension", aspect="equal")
-axis.set_title("Ellipse: one standard deviation. Markers: draws")
-axis.legend(fontsize=10, loc="upper right")
+pictures = [images, model.decode(mean, True), *(model.decode(z, True) for z in points)]
 
-panels = [images, model.decode(mean, True)] + [model.decode(z, True) for z in points]
-for index, row in enumerate(right.subplots(4, 5)):
-    for axis, panel, title in zip(row, panels, ("input", "mean", "draw 1", "draw 2", "draw 3"), strict=True):
-        axis.imshow(panel[index, ..., 0], vmin=0, vmax=1)
-        axis.set_title(title if index == 0 else "", fontsize=12)
-        axis.axis("off")
+# %% alt="Four rows, one a garment: the input; its mean, one-sigma ellipse and three numbered draws in the latent plane; the decoded mean; the three decoded draws"
+figure, rows = plt.subplots(4, 6, figsize=(11, 8.2), width_ratios=(1, 1.5, 1, 1, 1, 1))
+for index, (colour, row) in enumerate(zip(plots.COLOURS, rows, strict=False)):
+    row[1].add_patch(Ellipse(mean[index], *(2 * sd[index]), facecolor=colour, edgecolor="none", alpha=0.25))
+    row[1].plot(*mean[index].numpy(), "+", color=colour, markersize=12, markeredgewidth=2)
+    for number, z in enumerate(points[:, index], start=1):
+        row[1].text(*z, str(number), ha="center", va="center", weight="bold")
+    reach = 1.25 * np.abs(points[:, index] - mean[index]).max() + sd[index].max()
+    row[1].set(xlim=mean[index, 0] + [-reach, reach], ylim=mean[index, 1] + [-reach, reach], aspect="equal")
+    row[1].tick_params(labelsize=8)
+    row[0].set_ylabel(names[fashion.test_labels[chosen[index]]], fontsize=12)
+    for axis, picture in zip(row[[0, 2, 3, 4, 5]], pictures, strict=True):
+        axis.imshow(picture[index, ..., 0], vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+for axis, title in zip(rows[0], ("input", "q(z|x)", "mean", "draw 1", "draw 2", "draw 3"), strict=True):
+    axis.set_title(title)
+figure.suptitle("A cross for the mean, an ellipse of one standard deviation, three numbered draws", fontsize=13)
 plt.show()
 
 # %% [markdown]
-# The ellipses are small against the plane, yet not points. Because training keeps drawing from them, everything inside
-# an ellipse has to decode to about the same garment, and ellipses of different garments push each other apart. The KL
-# pulls them all towards the origin. That is the whole story of a latent space.
+# Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse
+# is small, yet not a point. Because training keeps drawing from it, everything inside has to decode to about the same
+# garment, and ellipses of different garments push each other apart. The KL pulls them all towards the origin. That is
+# the whole story of a latent space.
 
 # %%
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
