@@ -62,7 +62,8 @@ notebooks/%.ipynb: notebooks/source/%.py | $(READY)
 	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace \
 	  --CoalesceStreamsPreprocessor.enabled=True build/notebooks/$*.ipynb
 	mv build/notebooks/$*.ipynb $@
-	@if [ "$*" = 05_fashion_mnist_vae ]; then $(BIN)/python tools/film.py; fi
+	@if [ "$*" = 05_fashion_mnist_vae ]; then $(BIN)/python tools/film.py 05 film training; fi
+	@if [ "$*" = 06_cartoon_set ]; then $(BIN)/python tools/film.py 06 walk walk; fi
 
 bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist.py

@@ -22,20 +22,21 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
     return 0.5 * tf.reduce_sum(tf.exp(log_variance) + mean**2 - 1.0 - log_variance, axis=-1)
 
 
-def terms(model, images: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+def terms(model, images: tf.Tensor, training: bool = False, seed=None) -> tuple[tf.Tensor, tf.Tensor]:
     """Log-likelihood at one sampled z, and the KL of the posterior from the prior.
 
     Args:
         model: anything with ``encoder``, ``decoder`` and ``prior`` (see ``models.VAE``).
         images: shape ``(batch, height, width, channels)``, of the kind that the decoder's distribution is about.
         training: handed to both networks (batch norm and dropout read it).
+        seed: two integers that fix the draw of z, whatever was drawn before; ``None`` for a fresh draw.
 
     Returns:
         ``(log_likelihood, kl)``, nats per image, each of shape ``(batch,)``. The KL is analytic where TFP knows the
         pair of distributions, and estimated at the same z where it does not.
     """
     posterior = model.encoder(images, training=training)
-    z = posterior.sample()
+    z = posterior.sample(seed=seed)
     log_likelihood = model.decoder(z, training=training).log_prob(images)
     try:
         kl = tfd.kl_divergence(posterior, model.prior)

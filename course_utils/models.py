@@ -1,14 +1,15 @@
 """The VAE of the course: an encoder, a decoder and a prior, all of them TFP distributions, and how they are trained.
 
-``posterior_of``, ``bernoulli_of`` and ``gaussian_of`` turn the layer stacks of ``networks`` into distributions.
-Lesson 05 builds the same thing in the open.
+``posterior_of``, ``bernoulli_of``, ``gaussian_of`` and ``calibrated_gaussian_of`` turn the layer stacks of ``networks``
+into distributions, always in float32. Lesson 05 builds the same thing in the open.
 """
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import elbo
+from course_utils import elbo, runtime
 
 tfd, tfpl = tfp.distributions, tfp.layers
 
@@ -51,10 +52,32 @@ def gaussian_of(network, variance: float) -> keras.Model:
     """
     if not variance > 0:
         raise ValueError(f"gaussian_of: the variance of a pixel is {variance}; it must be positive.")
-    scale = float(variance) ** 0.5
+    return _gaussian_pixels(network, lambda: float(variance) ** 0.5)
 
+
+def calibrated_gaussian_of(network, variance: float = 0.1) -> keras.Model:
+    """``gaussian_of`` whose variance follows the mean squared error of the training: the best there is, see lesson 06.
+
+    The variance is a variable of the returned model, ``.variance``, which begins at the one given. ``VAE`` moves it
+    after each training step; checkpoints and weight files hold it. Rybkin, Daniilidis and Levine 2021.
+
+    Raises:
+        ValueError: unless the variance is positive.
+    """
+    if not variance > 0:
+        raise ValueError(f"calibrated_gaussian_of: the variance of a pixel is {variance}; it must be positive.")
+    # Replicas each see a part of the batch; MEAN makes the variance that of the whole.
+    tracked = tf.Variable(
+        variance, trainable=False, dtype=tf.float32, name="variance", aggregation=tf.VariableAggregation.MEAN
+    )
+    model = _gaussian_pixels(network, lambda: tf.sqrt(tracked))
+    model.variance = tracked
+    return model
+
+
+def _gaussian_pixels(network, scale):
     def gaussian(mean):
-        return tfd.Independent(tfd.Normal(tf.cast(mean, tf.float32), scale), reinterpreted_batch_ndims=3)
+        return tfd.Independent(tfd.Normal(tf.cast(mean, tf.float32), scale()), reinterpreted_batch_ndims=3)
 
     likelihood = tfpl.DistributionLambda(gaussian, convert_to_tensor_fn=tfd.Distribution.mean)
     return keras.Sequential([network, likelihood], name="likelihood")
@@ -91,9 +114,9 @@ class VAE(keras.Model):
         """p(x|z) at ``number`` draws of z from the prior; look at its ``.mean()``."""
         return self.decoder(self.prior.sample(number), training=False)
 
-    def negative_elbo(self, images, training: bool = False):
+    def negative_elbo(self, images, training: bool = False, seed=None):
         """``(loss, reconstruction, kl)`` of a batch, each a mean over its images in nats per image."""
-        log_likelihood, kl = elbo.terms(self, images, training)
+        log_likelihood, kl = elbo.terms(self, images, training, seed)
         reconstruction, kl = -tf.reduce_mean(log_likelihood), tf.reduce_mean(kl)
         return reconstruction + self.beta * kl, reconstruction, kl
 
@@ -102,11 +125,31 @@ class VAE(keras.Model):
             tracker.update_state(value)
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
+    def _calibrate(self, images, reconstruction):
+        """Move a calibrated variance towards this batch's mean squared error, read off the reconstruction term."""
+        variance = getattr(self.decoder, "variance", None)
+        if variance is not None:
+            pixels = tf.cast(tf.reduce_prod(tf.shape(images)[1:]), tf.float32)
+            error = variance * (2 * reconstruction / pixels - tf.math.log(2 * np.pi * variance))
+            variance.assign(0.9 * variance + 0.1 * error)
+
     def train_step(self, images):
+        images = _without_tuple(images)
+        # The noise of a step depends on its number and on nothing before it, so that a resumed training draws the same.
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.stack([runtime.SEED + tf.cast(replica, tf.int32), tf.cast(self.optimizer.iterations, tf.int32)])
         with tf.GradientTape() as tape:
-            losses = self.negative_elbo(images, training=True)
-        self.optimizer.minimize(losses[0], self.trainable_variables, tape=tape)
+            losses = self.negative_elbo(images, training=True, seed=seed)
+            # Optimizers add the gradients of all replicas up; the mean over the whole batch asks for this division.
+            loss = losses[0] / tf.distribute.get_strategy().num_replicas_in_sync
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        self._calibrate(images, losses[1])
         return self._track(losses)
 
     def test_step(self, images):
-        return self._track(self.negative_elbo(images, training=False))
+        return self._track(self.negative_elbo(_without_tuple(images), training=False))
+
+
+def _without_tuple(images):
+    """Keras hands a dataset's batches over as they are, and those of an array as ``(images,)``."""
+    return images[0] if isinstance(images, tuple) else images

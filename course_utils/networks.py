@@ -4,6 +4,7 @@ Everything here builds under tf_keras and under Keras 3 alike. ``models`` puts d
 those of the course map in the README.
 """
 
+import tensorflow as tf
 import tf_keras as keras
 
 
@@ -155,15 +156,19 @@ def avatar_vae_networks(latent_dim: int = 200, outputs: int = 2):
         outputs: vectors of length ``latent_dim`` that the encoder returns side by side, as in
             ``batchnorm_vae_networks``.
 
+    Batch normalisation takes its statistics from the batches of all devices when the networks are built in the scope of
+    a ``tf.distribute`` strategy with several.
+
     Returns:
         ``(encoder, decoder)``: images ``(batch, 256, 256, 3)`` to ``(batch, outputs * latent_dim)``, and codes to pixel
         means in [0, 1].
     """
     layers = keras.layers
+    synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
     encoder = keras.Sequential([keras.Input((256, 256, 3))], name="encoder")
     for filters in (32, 64, 64, 64, 64):
         encoder.add(layers.Conv2D(filters, 3, 2, "same"))
-        encoder.add(layers.BatchNormalization(momentum=0.9))
+        encoder.add(layers.BatchNormalization(momentum=0.9, synchronized=synchronized))
         encoder.add(layers.LeakyReLU(0.3))
     encoder.add(layers.Flatten())
     encoder.add(layers.Dense(outputs * latent_dim, dtype="float32"))
@@ -173,7 +178,7 @@ def avatar_vae_networks(latent_dim: int = 200, outputs: int = 2):
     decoder.add(layers.Reshape((8, 8, 64)))
     for filters in (64, 64, 64, 32):
         decoder.add(layers.Conv2DTranspose(filters, 3, 2, "same"))
-        decoder.add(layers.BatchNormalization(momentum=0.9))
+        decoder.add(layers.BatchNormalization(momentum=0.9, synchronized=synchronized))
         decoder.add(layers.LeakyReLU(0.3))
     decoder.add(layers.Conv2DTranspose(3, 3, 2, "same", activation="sigmoid", dtype="float32"))
     return encoder, decoder

@@ -1,11 +1,14 @@
 """Fitting a model: batches, learning rate, what is kept along the way. Lesson 05 writes the loop out once."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 import tf_keras as keras
 
 from course_utils import data, runtime
+from course_utils._checkpoints import Checkpoints
 
 
 def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -37,29 +40,82 @@ def fit(
     validation: np.ndarray | None = None,
     callbacks: list | None = None,
     verbose: int = 0,
+    checkpoints: str | Path | None = None,
+    checkpoint_every: int = 100,
 ) -> dict[str, list[float]]:
     """Train a VAE (or any model whose ``train_step`` takes images) with Adam and a warm-up to ``peak_rate``.
 
+    With a folder for checkpoints, a training that was cut off goes on where the last one was written, when ``fit`` is
+    called again on a new model with the same arguments. A VAE then ends with the same weights as one that was not cut
+    off: to the last bit on one CPU. Taught in lesson 06.
+
     Args:
-        images: uint8, shape ``(number, height, width, channels)``, at least one batch of them.
+        images: uint8, shape ``(number, height, width, channels)``, at least one batch of them; in memory or stored.
         transform: ``"float"`` for pixels in [0, 1] or ``"binarise"`` for pixels in {0, 1}.
         validation: uint8 images whose losses are reported after every epoch.
+        checkpoints: a folder, which is made as needed; on Colab it may lie on a mounted Drive.
+        checkpoint_every: steps between two checkpoints; there is one after every epoch as well.
 
     Returns:
-        The Keras history: a list of one figure an epoch for each name.
+        The Keras history, of all epochs from the first one: a list of one figure an epoch for each name.
 
     Raises:
-        ValueError: with fewer images than one batch.
+        ValueError: with fewer images than one batch, and for a folder with the checkpoints of another training.
+        OSError: for a folder that cannot be written.
+        MemoryError: when the device has not enough for a batch; it says which size to try.
     """
     if len(images) < batch_size:
         raise ValueError(f"fit: {len(images)} images make no batch of {batch_size}. Hand in more, or lower batch_size.")
-    steps = epochs * (len(images) // batch_size)
-    model.compile(keras.optimizers.Adam(warmup_cosine(peak_rate, steps), jit_compile=False))
+    steps = len(images) // batch_size
+    with model.distribute_strategy.scope():
+        model.compile(_optimizer(model, warmup_cosine(peak_rate, epochs * steps)))
     held_out = None
     if validation is not None:
         held_out = data.batches(validation, 500, seed=runtime.SEED, transform=transform, shuffle=False)
-    batches = data.batches(images, batch_size, seed=runtime.SEED, transform=transform, drop_remainder=True)
-    return model.fit(batches, epochs=epochs, validation_data=held_out, callbacks=callbacks, verbose=verbose).history
+    options = {"epochs": epochs, "validation_data": held_out, "verbose": verbose}
+    try:
+        if checkpoints is None:
+            batches = data.batches(images, batch_size, seed=runtime.SEED, transform=transform, drop_remainder=True)
+            return model.fit(batches, callbacks=callbacks, **options).history
+        with model.distribute_strategy.scope():
+            model(tf.zeros((1, *images.shape[1:])))  # now its weights exist, and can be counted and restored
+        settings = {
+            "images": list(images.shape),
+            "batch size": batch_size,
+            "epochs": epochs,
+            "peak rate": peak_rate,
+            "transform": transform,
+            "parameters": int(sum(np.prod(weight.shape) for weight in model.weights)),
+            "steps an epoch": steps,
+        }
+        with model.distribute_strategy.scope():
+            keeper = Checkpoints(checkpoints, model, settings, checkpoint_every)
+            done = keeper.restore(model)
+        if done:
+            print(f"Resumed at step {done:,} of {epochs * steps:,}.")
+        if done < epochs * steps:
+            # Keras asks this method where to begin, and has an answer for its own backups only.
+            model._maybe_load_initial_counters_from_ckpt = lambda *_: divmod(done, steps)
+            batches = data.stream(images, batch_size, seed=runtime.SEED, first_step=done, transform=transform)
+            try:
+                # The keeper comes last: what it writes has been seen by all other callbacks.
+                model.fit(batches, steps_per_epoch=steps, callbacks=[*(callbacks or []), keeper], **options)
+            except KeyboardInterrupt:
+                keeper.save()
+                raise
+        return keeper.history
+    except tf.errors.ResourceExhaustedError as error:
+        smaller = max(1, batch_size // 2)
+        raise MemoryError(
+            f"The device has not enough memory for batches of {batch_size} images. Try batch_size={smaller}."
+        ) from error
+
+
+def _optimizer(model: keras.Model, rate) -> keras.optimizers.Optimizer:
+    """Adam, with a scaled loss where layers compute in float16: its smallest numbers would become zero."""
+    adam = keras.optimizers.Adam(rate, jit_compile=False)
+    in_float16 = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+    return keras.mixed_precision.LossScaleOptimizer(adam) if in_float16 else adam
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -86,7 +142,8 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.frames, self.captions, self.epoch = [], [], 0
-        self._keep("before training")
+        resumed = int(self.model.optimizer.iterations.numpy()) > 0
+        self._keep("resumed" if resumed else "before training")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch

@@ -102,3 +102,56 @@ def test_bfloat16_networks_keep_their_losses_in_float32(garments):
     vae = models.VAE(models.posterior_of(encoder), models.gaussian_of(decoder, 0.392), models.standard_normal(2))
     losses = vae.negative_elbo(data.to_float(garments[:8]))
     assert all(loss.dtype == tf.float32 and np.isfinite(loss) for loss in losses)
+
+
+def calibrated_vae(variance=0.1):
+    _, decoder = networks.batchnorm_vae_networks()
+    encoder, _ = networks.dense_vae_networks(width=16)
+    return models.VAE(
+        models.posterior_of(encoder), models.calibrated_gaussian_of(decoder, variance), models.standard_normal(2)
+    )
+
+
+def test_the_calibrated_variance_moves_to_the_mean_squared_error(garments):
+    vae = calibrated_vae(variance=0.5)
+    images = data.to_float(garments[:64])
+    vae.compile(keras.optimizers.SGD(0.0, jit_compile=False))
+    before = float(vae.decoder.variance)
+    seed = tf.stack([runtime.SEED, 0])
+    means = vae.decoder(vae.encoder(images).sample(seed=seed), training=True).mean()
+    vae.train_on_batch(images)
+    expected = 0.9 * before + 0.1 * elbo.calibrated_variance(images, means)
+    np.testing.assert_allclose(float(vae.decoder.variance), expected, rtol=1e-4)
+    training.fit(vae, garments, epochs=8, peak_rate=2e-3, batch_size=32)
+    images = data.to_float(garments)
+    error = elbo.calibrated_variance(images, vae(images).mean())
+    assert abs(np.log(float(vae.decoder.variance) / error)) < 0.3
+
+
+def test_the_gradient_at_the_calibrated_variance_is_that_of_half_d_log_mse(garments):
+    images, mean = data.to_float(garments[:8]), tf.Variable(tf.fill((8, 28, 28, 1), 0.3))
+    error = float(tf.reduce_mean((images - mean) ** 2))
+    with tf.GradientTape(persistent=True) as tape:
+        likelihood = tfd.Independent(tfd.Normal(mean, error**0.5), 3)
+        negative = -tf.reduce_mean(likelihood.log_prob(images))
+        logarithm = 0.5 * 784 * tf.math.log(tf.reduce_mean((images - mean) ** 2))
+    np.testing.assert_allclose(tape.gradient(negative, mean), tape.gradient(logarithm, mean), rtol=1e-3, atol=1e-4)
+
+
+def test_the_noise_of_a_step_depends_on_its_number_alone(garments):
+    losses = []
+    for draws_before in (0, 3):
+        runtime.set_seed()
+        vae = calibrated_vae()
+        vae.compile(keras.optimizers.SGD(0.0, jit_compile=False))
+        for _ in range(draws_before):
+            tf.random.normal((5,))
+        images = data.to_float(garments[:16])
+        losses.append([vae.train_on_batch(images, return_dict=True, reset_metrics=True)["loss"] for _ in range(2)])
+    assert losses[0] == losses[1] and losses[0][0] != losses[0][1]
+
+
+def test_a_calibrated_variance_must_begin_above_zero():
+    _, decoder = networks.dense_vae_networks(width=16)
+    with pytest.raises(ValueError, match="must be positive"):
+        models.calibrated_gaussian_of(decoder, 0)

@@ -1,15 +1,16 @@
-"""Write notebooks/figures/05_training.gif, the film on the front page, from the output of lesson 05's film cell."""
+"""Write a film of notebooks/figures from the cell that made it: python tools/film.py 05 film training."""
 
 import base64
+import sys
 from pathlib import Path
 
 import nbformat
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-notebook = nbformat.read(NOTEBOOKS / "05_fashion_mnist_vae.ipynb", as_version=4)
-(cell,) = [cell for cell in notebook.cells if "film" in cell.metadata.get("tags", [])]
+lesson, tag, name = sys.argv[1:]
+(path,) = (Path(__file__).parents[1] / "notebooks").glob(f"{lesson}_*.ipynb")
+(cell,) = [cell for cell in nbformat.read(path, as_version=4).cells if tag in cell.metadata.get("tags", [])]
 (film,) = [output.data["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
-target = NOTEBOOKS / "figures" / "05_training.gif"
+target = path.parent / "figures" / f"{lesson}_{name}.gif"
 target.parent.mkdir(exist_ok=True)
 target.write_bytes(base64.b64decode(film))
-print(f"{target.relative_to(NOTEBOOKS.parent)}: {target.stat().st_size / 1e6:.2f} MB")
+print(f"notebooks/figures/{target.name}: {target.stat().st_size / 1e6:.2f} MB")
