@@ -14,13 +14,15 @@ ifneq ($(SHARED),)
 export COURSE_DATA_DIR ?= $(abspath $(SHARED))
 endif
 
-.PHONY: help lab run test notebooks bench clean
+.PHONY: help lab run test notebooks slides handouts bench clean
 help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make run        execute every notebook in order, results under build/run/"
 	@echo "make test       every test, and every notebook at the smoke budget"
 	@echo "make notebooks  rebuild notebooks/*.ipynb from notebooks/source/*.py, executed"
-	@echo "make bench      the speed and quality tables (about half an hour)"
+	@echo "make slides     every deck as one HTML file and as PDF, under build/slides/"
+	@echo "make handouts   the notebooks without solutions, under build/handouts/"
+	@echo "make bench      the speed and quality tables (more than an hour)"
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.10, 3.11, 3.12 or 3.13; none was found. Install one, or name yours: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -28,9 +30,9 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; some 2 GB, a few minutes) ..."
 	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@# The pinned versions first; where they do not exist for this Python, the ranges of pyproject.toml.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev]' 2>$(VENV)/pinned.log \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,slides]' 2>$(VENV)/pinned.log \
 	 || { echo "The pinned versions do not fit $(PYTHON); taking the newest ones that the course allows."; \
-	      $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab,dev]'; }
+	      $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab,dev,slides]'; }
 	@touch $@
 
 lab: $(READY)
@@ -62,11 +64,21 @@ notebooks/%.ipynb: notebooks/source/%.py | $(READY)
 	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace \
 	  --CoalesceStreamsPreprocessor.enabled=True build/notebooks/$*.ipynb
 	mv build/notebooks/$*.ipynb $@
-	@if [ "$*" = 05_fashion_mnist_vae ]; then $(BIN)/python tools/film.py 05 film training; fi
-	@if [ "$*" = 06_cartoon_set ]; then $(BIN)/python tools/film.py 06 walk walk; fi
+	$(BIN)/python tools/front.py $@
+
+slides: $(READY)
+	$(BIN)/python tools/slides.py --pdf
+
+handouts: $(READY)
+	@mkdir -p build/handouts && cp -r notebooks/figures build/handouts/
+	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --output-dir build/handouts \
+	  --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=solution notebooks/*.ipynb
+	@echo "The notebooks without their solutions are in build/handouts/"
 
 bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist.py
+	$(BIN)/python benchmarks/cartoonset.py
+	$(BIN)/python benchmarks/avatars.py
 
 clean:
 	rm -rf build $(VENV) *.egg-info

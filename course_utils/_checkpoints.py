@@ -57,8 +57,9 @@ class Checkpoints(keras.callbacks.Callback):
                 unreadable.append(path.name)
                 print(f"{path.name} in {self.folder} cannot be read ({type(error).__name__}); trying the one before.")
                 continue
-            self.sums = [variable.numpy() for metric in model.metrics for variable in metric.variables]
             self.saved = int(path.name[5:])
+            if self.saved % self.settings["steps an epoch"]:  # an epoch that begins anew begins with empty sums
+                self.sums = [variable.numpy() for metric in model.metrics for variable in metric.variables]
             return self.saved
         else:
             if unreadable:

@@ -4,9 +4,11 @@ import contextlib
 import os
 import platform
 import random
+import sys
 import tempfile
 import warnings
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads: its log is not for readers
@@ -78,6 +80,41 @@ BUDGETS = {
             "batchnorm_images": 60_000,
             "batchnorm_epochs": 30,
             "dense_epochs": 10,
+        },
+    },
+    "06": {
+        "smoke": {
+            "images": 600,
+            "download_thousands": 0,
+            "batch": 16,
+            "calibrated_epochs": 8,
+            "published_epochs": 2,
+            "autoencoder_epochs": 3,
+            "snapshot_every": 25,
+            "draws": 100,
+            "probe_images": 500,
+        },
+        "laptop": {
+            "images": 2_000,
+            "download_thousands": 0,
+            "batch": 32,
+            "calibrated_epochs": 12,
+            "published_epochs": 7,
+            "autoencoder_epochs": 5,
+            "snapshot_every": 25,
+            "draws": 400,
+            "probe_images": 1_800,
+        },
+        "full": {
+            "images": 10_000,
+            "download_thousands": 10,
+            "batch": 128,
+            "calibrated_epochs": 60,
+            "published_epochs": 20,
+            "autoencoder_epochs": 20,
+            "snapshot_every": 25,
+            "draws": 1_000,
+            "probe_images": 5_000,
         },
     },
 }
@@ -155,6 +192,35 @@ def _without_native_log():
             os.close(saved)
 
 
+DRIVE = Path("/content/drive/MyDrive")  # where Colab mounts a Drive
+
+
+def checkpoint_folder(name: str) -> Path | None:
+    """Where a long training keeps its checkpoints, or None where nobody asked for any.
+
+    The folder named by ``COURSE_CHECKPOINTS``; without it, on Colab, ``vae-course`` on a mounted Drive. Below it, one
+    folder a training and budget.
+
+    Args:
+        name: of the training, for instance ``"06-calibrated"``.
+    """
+    parent = os.environ.get("COURSE_CHECKPOINTS", "").strip()
+    if not parent and not DRIVE.exists():
+        return None
+    return (Path(parent) if parent else DRIVE / "vae-course") / f"{name}-{budget_name()}"
+
+
+def _refuse_stale_modules() -> None:
+    """Raise if an install replaced a package that this kernel had already loaded; only then is a restart needed."""
+    for module, package in {"numpy": "numpy", "tensorflow": "tensorflow", "tf_keras": "tf-keras"}.items():
+        loaded = getattr(sys.modules.get(module), "__version__", None)
+        if loaded and loaded != version(package):
+            raise RuntimeError(
+                f"{package} {version(package)} was installed while {loaded} is in use here. Restart the kernel "
+                "(Colab: Runtime, Restart session) and run this notebook from the top."
+            )
+
+
 def start(lesson: str) -> SimpleNamespace:
     """Prepare a lesson: seed everything, then print versions, device, and the row of the budget table in force.
 
@@ -166,9 +232,11 @@ def start(lesson: str) -> SimpleNamespace:
 
     Raises:
         ValueError: for a lesson without a row, or a ``COURSE_BUDGET`` that does not exist.
+        RuntimeError: if a package was replaced after this kernel loaded it.
     """
     if lesson not in BUDGETS:
         raise ValueError(f"Lesson '{lesson}' has no budget. Lessons: {', '.join(BUDGETS)}.")
+    _refuse_stale_modules()
     with _without_native_log():
         import tensorflow_probability  # noqa: F401  (brings TensorFlow and tf_keras along)
 
@@ -179,4 +247,7 @@ def start(lesson: str) -> SimpleNamespace:
     print(" | ".join(f"{package} {number}" for package, number in versions().items()))
     print(f"device: {', '.join(devices) if devices else f'CPU, {os.cpu_count()} cores'} | seed: {SEED}")
     print(f"budget: {name} | " + ", ".join(f"{key} {value:,}" for key, value in row.items()))
+    if "google.colab" in sys.modules:
+        mount = "none. To keep some on your Drive: from google.colab import drive; drive.mount('/content/drive')"
+        print("checkpoints:", f"on your Drive, in {DRIVE / 'vae-course'}" if DRIVE.exists() else mount)
     return SimpleNamespace(name=name, **row)

@@ -51,6 +51,7 @@ def fit(
 
     Args:
         images: uint8, shape ``(number, height, width, channels)``, at least one batch of them; in memory or stored.
+            Their order is new in every epoch and depends on nothing but ``runtime.SEED`` and the epoch's number.
         transform: ``"float"`` for pixels in [0, 1] or ``"binarise"`` for pixels in {0, 1}.
         validation: uint8 images whose losses are reported after every epoch.
         checkpoints: a folder, which is made as needed; on Colab it may lie on a mounted Drive.
@@ -72,43 +73,51 @@ def fit(
     held_out = None
     if validation is not None:
         held_out = data.batches(validation, 500, seed=runtime.SEED, transform=transform, shuffle=False)
-    options = {"epochs": epochs, "validation_data": held_out, "verbose": verbose}
+    keepers, done = [], 0
     try:
-        if checkpoints is None:
-            batches = data.batches(images, batch_size, seed=runtime.SEED, transform=transform, drop_remainder=True)
-            return model.fit(batches, callbacks=callbacks, **options).history
-        with model.distribute_strategy.scope():
-            model(tf.zeros((1, *images.shape[1:])))  # now its weights exist, and can be counted and restored
-        settings = {
-            "images": list(images.shape),
-            "batch size": batch_size,
-            "epochs": epochs,
-            "peak rate": peak_rate,
-            "transform": transform,
-            "parameters": int(sum(np.prod(weight.shape) for weight in model.weights)),
-            "steps an epoch": steps,
-        }
-        with model.distribute_strategy.scope():
-            keeper = Checkpoints(checkpoints, model, settings, checkpoint_every)
-            done = keeper.restore(model)
-        if done:
-            print(f"Resumed at step {done:,} of {epochs * steps:,}.")
-        if done < epochs * steps:
+        if checkpoints is not None:
+            settings = {
+                "images": list(images.shape),
+                "batch size": batch_size,
+                "epochs": epochs,
+                "peak rate": peak_rate,
+                "transform": transform,
+                "steps an epoch": steps,
+            }
+            keepers = [_keeper(model, checkpoints, settings, checkpoint_every)]
+            with model.distribute_strategy.scope():
+                done = keepers[0].restore(model)
+            if done:
+                print(f"Resumed at step {done:,} of {epochs * steps:,}.")
             # Keras asks this method where to begin, and has an answer for its own backups only.
             model._maybe_load_initial_counters_from_ckpt = lambda *_: divmod(done, steps)
-            batches = data.stream(images, batch_size, seed=runtime.SEED, first_step=done, transform=transform)
-            try:
-                # The keeper comes last: what it writes has been seen by all other callbacks.
-                model.fit(batches, steps_per_epoch=steps, callbacks=[*(callbacks or []), keeper], **options)
-            except KeyboardInterrupt:
+        try:
+            history = model.fit(
+                data.stream(images, batch_size, seed=runtime.SEED, first_step=done, transform=transform),
+                epochs=epochs,
+                steps_per_epoch=steps,
+                validation_data=held_out,
+                callbacks=[*(callbacks or []), *keepers],  # the keeper comes last, and writes what all others have seen
+                verbose=verbose,
+            ).history
+        except KeyboardInterrupt:
+            for keeper in keepers:
                 keeper.save()
-                raise
-        return keeper.history
+            raise
+        return keepers[0].history if keepers else history
     except tf.errors.ResourceExhaustedError as error:
         smaller = max(1, batch_size // 2)
         raise MemoryError(
             f"The device has not enough memory for batches of {batch_size} images. Try batch_size={smaller}."
         ) from error
+
+
+def _keeper(model: keras.Model, folder: str | Path, settings: dict, every: int) -> Checkpoints:
+    """The callback that writes checkpoints, made where the model's variables are."""
+    with model.distribute_strategy.scope():
+        model(tf.zeros((1, *settings["images"][1:])))  # now its weights exist, and can be counted and restored
+        parameters = int(sum(np.prod(weight.shape) for weight in model.weights))
+        return Checkpoints(folder, model, settings | {"parameters": parameters}, every)
 
 
 def _optimizer(model: keras.Model, rate) -> keras.optimizers.Optimizer:

@@ -57,6 +57,19 @@ def test_an_interrupted_training_ends_with_the_same_weights_and_history(step, wh
     assert same(whole[0], resumed) and history == whole[1]
 
 
+def test_a_training_cut_off_between_two_epochs_starts_the_next_one_with_empty_sums(whole, tmp_path, capsys):
+    class Between(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, [Between()])
+    resumed, history = train(tmp_path)
+    assert "Resumed at step 12 of 24" in capsys.readouterr().out
+    assert same(whole[0], resumed) and history == whole[1]
+
+
 def test_a_finished_training_returns_at_once_with_its_history(whole, tmp_path):
     train(tmp_path)
     again, history = train(tmp_path, [At(25, interrupt)])

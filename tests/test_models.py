@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import data, drawn, elbo, models, networks, runtime, training
+from course_utils import data, drawn, elbo, models, networks, precision, runtime, training
 
 tfd = tfp.distributions
 
@@ -155,3 +155,24 @@ def test_a_calibrated_variance_must_begin_above_zero():
     _, decoder = networks.dense_vae_networks(width=16)
     with pytest.raises(ValueError, match="must be positive"):
         models.calibrated_gaussian_of(decoder, 0)
+
+
+@pytest.mark.parametrize("number_type", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "build, shape, likelihood",
+    [
+        (networks.conv_vae_networks, (28, 28, 1), models.bernoulli_of),
+        (networks.batchnorm_vae_networks, (28, 28, 1), lambda network: models.gaussian_of(network, 0.392)),
+        (networks.avatar_vae_networks, (256, 256, 3), models.calibrated_gaussian_of),
+    ],
+)
+def test_no_sum_of_gradients_depends_on_what_is_ready_first(build, shape, likelihood, number_type):
+    """TensorFlow's sum of three or more begins with any of them, so the last digits would vary from run to run."""
+    with precision.using(number_type):
+        encoder, decoder = build()
+    latent_dim = decoder.input_shape[-1]
+    vae = models.VAE(models.posterior_of(encoder), likelihood(decoder), models.standard_normal(latent_dim))
+    vae.compile(keras.optimizers.Adam())
+    step = tf.function(vae.train_step).get_concrete_function(tf.TensorSpec((2, *shape)))
+    sums = [len(operation.inputs) for operation in step.graph.get_operations() if operation.type == "AddN"]
+    assert sums and max(sums) == 2

@@ -9,6 +9,8 @@ import jupytext
 import nbformat
 import pytest
 
+from tools import front, prose
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9]*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -102,18 +104,43 @@ def test_the_parts_of_a_lesson_are_there(path):
 @lessons
 def test_links_to_files_of_the_course_lead_somewhere(path):
     notebook = nbformat.read(path, as_version=4)
-    planned = {"06_cartoon_set.ipynb"}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\((?!https?:)([^)#]+)", cell.source):
-                assert target in planned or (path.parent / target).exists(), target
+                assert (path.parent / target).exists(), target
 
 
-def test_the_film_on_the_front_page_is_the_one_of_lesson_05():
-    (film,) = [
-        content
-        for cell, _, content in pictures(ROOT / "notebooks" / "05_fashion_mnist_vae.ipynb")
-        if "film" in cell.metadata.get("tags", [])
+def test_the_pictures_on_the_front_pages_are_those_of_the_notebooks():
+    made = {name: content for path in NOTEBOOKS for name, content in front.front_pictures(path).items()}
+    kept = {path.name: path.read_bytes() for path in (ROOT / "notebooks" / "figures").iterdir()}
+    assert made == kept
+    shown = (ROOT / "README.md").read_text() + "".join(path.read_text() for path in SOURCES)
+    assert all(f"figures/{name})" in shown for name in kept), "a picture that no page shows"
+
+
+@lessons
+def test_a_lesson_begins_with_a_picture_of_where_it_ends(path):
+    first = nbformat.read(path, as_version=4).cells[0].source
+    assert re.search(r"!\[[^\]]{20,}\]\(figures/", first)
+    assert path.stem[:2] == "00" or f"figures/{path.stem[:2]}_" in first
+
+
+def test_prose_is_carried_over_only_where_the_code_is_the_same(tmp_path):
+    source = ROOT / "notebooks" / "source" / "02_kl_divergence.py"
+    notebook = tmp_path / "02.ipynb"
+    notebook.write_text((ROOT / "notebooks" / "02_kl_divergence.ipynb").read_text())
+    edited = tmp_path / "02.py"
+    edited.write_text(
+        source.read_text().replace("# ## Define the divergence", "# ## Define, once more, the divergence")
+    )
+    assert prose.carry(edited, notebook)
+    before = nbformat.read(ROOT / "notebooks" / "02_kl_divergence.ipynb", as_version=4)
+    after = nbformat.read(notebook, as_version=4)
+    assert "Define, once more," in notebook.read_text()
+    assert [cell.get("outputs") for cell in after.cells] == [cell.get("outputs") for cell in before.cells]
+    assert [cell.get("id") for cell in after.cells if cell.cell_type == "code"] == [
+        cell.get("id") for cell in before.cells if cell.cell_type == "code"
     ]
-    assert (ROOT / "notebooks" / "figures" / "05_training.gif").read_bytes() == film
-    assert "notebooks/figures/05_training.gif" in (ROOT / "README.md").read_text()
+    edited.write_text(edited.read_text().replace("assert ", "assert 1 and ", 1))
+    untouched = notebook.read_text()
+    assert not prose.carry(edited, notebook) and notebook.read_text() == untouched

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -67,3 +68,31 @@ def test_the_native_log_is_dropped_unless_the_block_fails(capfd):
         subprocess.run(noise, check=True)
         raise RuntimeError("stop")
     assert "noise" in capfd.readouterr().err
+
+
+def test_checkpoints_go_where_the_environment_says_then_to_a_mounted_drive(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_BUDGET", "smoke")
+    monkeypatch.delenv("COURSE_CHECKPOINTS", raising=False)
+    monkeypatch.setattr(runtime, "DRIVE", tmp_path / "MyDrive")
+    assert runtime.checkpoint_folder("06-a") is None
+    (tmp_path / "MyDrive").mkdir()
+    assert runtime.checkpoint_folder("06-a") == tmp_path / "MyDrive" / "vae-course" / "06-a-smoke"
+    monkeypatch.setenv("COURSE_CHECKPOINTS", str(tmp_path / "here"))
+    assert runtime.checkpoint_folder("06-a") == tmp_path / "here" / "06-a-smoke"
+
+
+def test_on_colab_start_offers_the_drive(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(runtime, "DRIVE", tmp_path / "MyDrive")
+    runtime.start("06")
+    assert "drive.mount('/content/drive')" in capsys.readouterr().out
+    (tmp_path / "MyDrive").mkdir()
+    runtime.start("06")
+    assert str(tmp_path / "MyDrive" / "vae-course") in capsys.readouterr().out
+
+
+def test_a_restart_is_asked_for_only_if_a_loaded_package_was_replaced(monkeypatch):
+    runtime.start("00")
+    monkeypatch.setattr(np, "__version__", "1.0")
+    with pytest.raises(RuntimeError, match="while 1.0 is in use here. Restart the kernel"):
+        runtime.start("00")

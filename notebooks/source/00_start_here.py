@@ -31,12 +31,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -141,9 +147,9 @@ print("ready")
 # | [01 The vanilla autoencoder](01_autoencoder.ipynb) | what does a code keep, and why can it not generate? | 4 minutes |
 # | [02 KL divergence](02_kl_divergence.ipynb) | how far is one distribution from another, and in which direction? | 1 minute |
 # | [03 Reparameterization](03_reparameterization.ipynb) | how does a gradient pass a draw? | 1 minute |
-# | 04 The TFP VAE (in preparation) | how do you build one that you can trust? | |
+# | [04 The TFP VAE](04_tfp_vae.ipynb) | how do you build one that you can trust? | 3 minutes |
 # | [05 A VAE on Fashion-MNIST](05_fashion_mnist_vae.ipynb) | what does it learn, and when? | 4 minutes |
-# | 06 Cartoon Set (in preparation) | does it scale to 256x256 in colour? | |
+# | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 10 minutes |
 #
 # Take them in order. Lessons 02 and 03 need no images and can be read in either order.
 #
@@ -152,9 +158,15 @@ print("ready")
 # - **Studying alone:** read a section, predict the picture, run the cell. Cells that start with an assertion are
 #   claims: change the code above and see which claim breaks.
 # - **Teaching:** run all cells before class. The stored outputs are those of the `laptop` budget on real data, so a
-#   projector without a network shows them too.
-# - **In Colab:** open a lesson with its badge and choose *Runtime, Run all*. The set-up cell installs the course. With
-#   a GPU the budget becomes `full`.
+#   projector without a network shows them too. There are [slides](../slides/README.md), handouts without the solutions,
+#   and a [teaching guide](../teaching/README.md).
+# - **In Colab:** open a lesson with its badge and choose *Runtime, Run all*. The set-up cell installs the course beside
+#   Colab's TensorFlow. With a GPU the budget becomes `full`. Lesson 06 trains long enough to be cut off: mount your
+#   Drive first, and its checkpoints go there.
+#
+# Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of each lesson,
+# collapsed. After lesson 06, take one thing and change it: a data set of your own in place of the garments, a prior of
+# two normals, a likelihood for colours. The asserts tell you what no longer holds.
 #
 # ## In this notebook we saw
 #

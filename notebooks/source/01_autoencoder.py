@@ -13,6 +13,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/01_autoencoder.ipynb)
 #
+# ![Test images, their reconstructions, and two rows of pictures from random codes, which are ghosts](figures/01_generate.png)
+#
 # An autoencoder squeezes an image through a few numbers and asks for the image back. It compresses, it cleans, it draws
 # a map of the data. One thing it does not do: tell you which numbers to put in when you want a *new* image. This lesson
 # ends with that failure as a picture and as a figure, and the rest of the course mends it.
@@ -34,12 +36,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -376,7 +384,7 @@ unmarked = remover.predict(marked, verbose=0)
 before, after = metrics.psnr(marked, test_images), metrics.psnr(unmarked, test_images)
 print(f"held-out images: {before:.1f} dB with the mark, {after:.1f} dB without, gain {after - before:.1f} dB")
 
-# %% alt="Three rows: test images with the word COPY across them, the same without it, and the originals"
+# %% tags=["front-watermark"] alt="Three rows: test images with the word COPY across them, the same without it, and the originals"
 plots.compare_rows(
     {"marked": marked[:10], "removed": unmarked[:10], "original": test_images[:10]},
     title="The mark inverts what it covers; the network paints the garment back",
@@ -567,7 +575,7 @@ far = {name: metrics.nearest_distance(images, few_images).mean() for name, image
 for name, value in far.items():
     print(f"{name:16s} {value:.3f} from the closest training image (root mean square of a pixel)")
 
-# %% alt="Rows: test images, reconstructions, pictures from normal codes and from uniform codes; the last two are ghosts and mixtures"
+# %% tags=["front-generate"] alt="Rows: test images, reconstructions, pictures from normal codes and from uniform codes; the last two are ghosts and mixtures"
 plots.compare_rows(
     {name: images[:10] for name, images in pictures.items()},
     title="Good reconstructions, and no garments from random codes",
@@ -616,9 +624,11 @@ selftest.ask("01")
 # - The dense network is that of published course notes on VAEs with TensorFlow Probability, the convolutional one that
 #   of the published tutorial "A Gentle Introduction into Variational Autoencoders".
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # ---
 # ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}

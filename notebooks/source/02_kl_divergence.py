@@ -13,6 +13,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/02_kl_divergence.ipynb)
 #
+# ![Film: minimising one divergence, q shrinks into the ridge of p; minimising the other, it grows to cover p](figures/02_directions.gif)
+#
 # A variational autoencoder is trained with two terms. One asks whether the image comes back. The other is a KL
 # divergence, and this lesson is about it: what it measures, how it is computed, which of its two directions you are
 # minimising, and why a bound on $\log p(x)$ appears when you subtract one.
@@ -35,12 +37,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -701,7 +709,7 @@ for name, fit in fits.items():
 # The film shows both runs at the same steps. The orange ellipses are $p$; the blue ones are $q$.
 
 
-# %% alt="Film, two panels: the same circle q starts below right of the tilted ellipse p. Left, minimising KL(q‖p), it slides to the centre and shrinks until it fits inside the ridge. Right, minimising KL(p‖q), it slides to the centre and grows until it covers the whole ellipse"
+# %% tags=["front-directions"] alt="Film, two panels: the same circle q starts below right of the tilted ellipse p. Left, minimising KL(q‖p), it slides to the centre and shrinks until it fits inside the ridge. Right, minimising KL(p‖q), it slides to the centre and grows until it covers the whole ellipse"
 def draw_frame(index):
     figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.9), dpi=80)
     for axis, name in zip(axes, fits, strict=True):
@@ -1189,9 +1197,11 @@ selftest.ask("02")
 # - Published course notes on variational autoencoders with TensorFlow Probability, where the two-Gaussian example and
 #   the fit with `TransformedVariable` come from; the numbers here are recomputed.
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # ---
 # ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}

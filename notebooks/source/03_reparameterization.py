@@ -13,6 +13,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/03_reparameterization.ipynb)
 #
+# ![Two computation graphs: in one the gradient stops at the draw, in the other it passes](figures/03_graphs.png)
+#
 # In the middle of a VAE somebody rolls dice. The encoder names a distribution, a code $z$ is drawn from it, the
 # decoder goes on from there. Training needs the derivative of the loss with respect to the encoder, and between the
 # two stand the dice. This lesson gets the derivative past them, and ends with a whole VAE in one cell.
@@ -36,12 +38,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -263,7 +271,7 @@ def draw_boxes(axis, gradients):
     return boxes
 
 
-# %% alt="Two computation graphs of a tiny VAE. Left, z drawn by a sampler: the gradient comes from the loss to z and to the decoder weight, and orange crosses stop it between z and the encoder's mean and sd, which read None. Right, z computed from mean, sd and noise: green arrows go on through mean and sd to the encoder weight."
+# %% tags=["front-graphs"] alt="Two computation graphs of a tiny VAE. Left, z drawn by a sampler: the gradient comes from the loss to z and to the decoder weight, and orange crosses stop it between z and the encoder's mean and sd, which read None. Right, z computed from mean, sd and noise: green arrows go on through mean and sd to the encoder weight."
 figure, axes = plt.subplots(1, 2, figsize=(12, 5.8))
 for axis, (title, gradients) in zip(axes, tape_says.items(), strict=True):
     boxes = draw_boxes(axis, gradients)
@@ -905,9 +913,11 @@ selftest.ask("03")
 # - M. Figurnov, S. Mohamed, A. Mnih, [Implicit Reparameterization Gradients](https://arxiv.org/abs/1805.08498), 2018:
 #   gammas, betas, von Mises, and mixtures.
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # ---
 # ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}

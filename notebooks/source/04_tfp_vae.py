@@ -13,6 +13,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/04_tfp_vae.ipynb)
 #
+# ![Digits from three models: with the KL counted once and twice different digits, counted 64 times one grey blot](figures/04_factors.png)
+#
 # TensorFlow Probability has Keras layers whose output is a distribution. With them a VAE is a short program that reads
 # like the formula. This lesson writes that program for digits, first with a training loop of its own, then with layers
 # that add the KL term for you. The second way has a catch: some of those layers add it twice, or once for every image in
@@ -39,12 +41,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -1142,7 +1150,7 @@ for weight, (bound, error, kl) in digit_report.items():
         f"KL weight {weight:2d}: loss {loss:.1f}, true -ELBO {bound:.1f} +- {error:.1f}, of which KL {kl:.3f} nats per image"
     )
 
-# %% alt="Means of generated digits from three models. With KL weights 1 and 2 different digits; with 64 the same grey blot in every place"
+# %% tags=["front-factors"] alt="Means of generated digits from three models. With KL weights 1 and 2 different digits; with 64 the same grey blot in every place"
 z = prior.sample(12)
 plots.compare_rows(
     {f"KL weight {weight}": decoder_now(z).mean().numpy() for weight, (_, decoder_now) in digit_models.items()},
@@ -1296,9 +1304,11 @@ selftest.ask("04")
 #   counts twice.
 # - Y. LeCun, C. Cortes, C. J. C. Burges, MNIST: the digits.
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # ---
 # ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}

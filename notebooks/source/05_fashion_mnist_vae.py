@@ -38,12 +38,18 @@
 
 # %% tags=["setup"]
 import importlib.util
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 
-if "google.colab" in sys.modules and importlib.util.find_spec("course_utils") is None:
-    repository = "git+https://github.com/vae-course/vae-course"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", repository], check=True)
+if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
+    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
+    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
+    importlib.invalidate_caches()
 
 from course_utils import runtime
 
@@ -335,7 +341,7 @@ history = training.fit(
     verbose=1,
 )
 
-# %% tags=["film"] alt="Film of the training: a grid of 12 by 12 decoded latent points, from uniform grey to a landscape of garments"
+# %% tags=["film", "front-training"] alt="Film of the training: a grid of 12 by 12 decoded latent points, from uniform grey to a landscape of garments"
 frames = [
     animation.caption(frame, f"{when}   {plots.source_note()}")
     for frame, when in zip(camera.frames, camera.captions, strict=True)
@@ -899,9 +905,11 @@ selftest.ask("05")
 # - G. Loaiza-Ganem, J. P. Cunningham, [The continuous Bernoulli](https://arxiv.org/abs/1907.06845), 2019: a likelihood
 #   for grey pixels in [0, 1].
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # ---
 # ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}

@@ -1,0 +1,174 @@
+"""slides: what a lecture needs is in every deck, and a built deck works in a browser with the network off."""
+
+import functools
+import re
+import shutil
+from pathlib import Path
+
+import jupytext
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DECKS = sorted((ROOT / "slides").glob("[0-9]*.md"))
+SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9]*.py"))
+decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: path.stem)
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+
+
+def slides_of(path):
+    """The slides after the title slide, as text."""
+    return re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.M)[1:]
+
+
+def test_there_is_a_deck_for_every_lesson():
+    assert [path.stem for path in DECKS] == [path.stem for path in SOURCES]
+
+
+@decks
+def test_a_deck_has_12_to_20_slides_for_45_minutes(path):
+    slides = slides_of(path)
+    assert 12 <= len(slides) + 1 <= 20
+    minutes = [int(re.search(r"::: notes\n\((\d+) min\)", slide)[1]) for slide in slides]
+    assert 40 <= sum(minutes) <= 45, sum(minutes)
+
+
+@decks
+def test_a_deck_asks_two_questions_names_a_mistake_and_marks_live_demos(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("::: question") == 2
+    assert text.count("::: mistake") + len(re.findall(r"^## The common mistake", text, flags=re.M)) >= 1
+    assert "ow it shows" in text
+    assert len(re.findall(r"\{\.live\}", text)) >= 2
+
+
+@decks
+def test_live_demo_markers_name_a_section_of_the_lesson(path):
+    for lesson, section in re.findall(r'\[Live: (\d\d), "(.+?)"\]\{\.live\}', path.read_text(encoding="utf-8")):
+        (source,) = [source for source in SOURCES if source.stem.startswith(lesson)]
+        prose = "\n".join(cell.source for cell in jupytext.read(source).cells if cell.cell_type == "markdown")
+        assert re.search(rf"^##+ {re.escape(section)}", prose, flags=re.M), section
+
+
+@decks
+def test_slides_are_short_and_take_every_picture_from_a_notebook(path):
+    for slide in slides_of(path):
+        shown = re.sub(r"::: notes\n.*?\n:::", "", slide, flags=re.S)
+        assert not re.search(r"!\[.*?\]\((?!<\d\d: )", shown), "a picture that is not from a notebook"
+        words = re.sub(r"\$\$.*?\$\$|\[\[.*?\]\]|!\[.*?\]\(.*?\)|```.*?```|\$.*?\$|\{.*?\}", " ", shown, flags=re.S)
+        assert len(re.findall(r"[A-Za-z]{2,}", words)) <= 75, slide[:40]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    pytest.importorskip("sphinx_revealjs", reason="the extra 'slides' is not installed")
+    from tools import slides
+
+    slides.OUT = tmp_path_factory.mktemp("slides")
+    return functools.cache(slides.build)
+
+
+def test_a_picture_or_number_that_is_not_there_stops_the_build():
+    from tools import slides
+
+    with pytest.raises(SystemExit, match="has 0 pictures whose alt text begins with 'No such'"):
+        slides.filled("![](<05: No such>)", Path())
+    with pytest.raises(SystemExit, match="prints 0 matches of 'no such"):
+        slides.filled("[[05: no such ([0-9]+)]]", Path())
+    assert slides.filled("[[05: themselves: ([0-9.]+) nats]]", Path()) == "189.86"
+
+
+@decks
+def test_a_built_deck_holds_everything_it_shows(path, built):
+    page = built(path).read_text(encoding="utf-8")
+    body = re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.S)
+    assert not re.search(r'(?:src|href)="(?!data:|#|https://)', body), "a file beside the deck"
+    assert not re.search(r'<(?:img|script|link)[^>]+(?:src|href)="https?:', page), "something from the network"
+    for image in re.findall(r"<img[^>]*>", body):
+        assert re.search(r'alt="[^"]{20,}"', image), image[-200:]
+    assert "Course Math" in page
+
+
+CHECK = """() => {
+    const luminance = colour => {
+        const parts = colour.match(/[0-9.]+/g).slice(0, 3).map(value => value / 255)
+            .map(value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+    };
+    const ground = element => {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (!/rgba\\(.*, 0\\)|transparent/.test(colour)) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const slide = Reveal.getCurrentSlide(), problems = [];
+    const scale = Reveal.getScale(), frame = {right: 1281, bottom: 721};
+    for (const element of slide.querySelectorAll('h1, h2, p, li, img, math, math *, pre, table, .live')) {
+        if (element.closest('aside')) continue;
+        const box = element.getBoundingClientRect();
+        if (box.width === 0) continue;
+        if (box.right > frame.right || box.bottom > frame.bottom || box.left < -1 || box.top < -1)
+            problems.push(`overflow: ${element.tagName} ${element.textContent.slice(0, 40)} ${box.bottom}`);
+        if (element.tagName === 'IMG' && !(element.complete && element.naturalWidth > 0)) problems.push('broken image');
+        if (element.tagName === 'IMG' || element.parentElement.closest('math')) continue;
+        const style = getComputedStyle(element), size = parseFloat(style.fontSize) * scale;
+        const words = element.textContent.slice(0, 40);
+        if (words.trim() && size < 26) problems.push(`small: ${size} ${words}`);
+        const light = luminance(style.color), dark = luminance(ground(element));
+        const contrast = (Math.max(light, dark) + 0.05) / (Math.min(light, dark) + 0.05);
+        if (contrast < 7) problems.push(`contrast ${contrast}: ${words}`);
+    }
+    const live = slide.querySelector('.live');
+    for (const element of live ? slide.querySelectorAll('p, li, img, table, math[display=block]') : []) {
+        const one = element.getBoundingClientRect(), two = live.getBoundingClientRect();
+        if (!element.contains(live) && !live.contains(element) && one.bottom > two.top + 2)
+            problems.push(`under the live marker: ${element.tagName} ${element.textContent.slice(0, 40)}`);
+    }
+    for (const formula of slide.querySelectorAll('math'))
+        if (!formula.closest('aside') && formula.getBoundingClientRect().height < 10)
+            problems.push('a formula not drawn');
+    if (/\\$|\\\\frac|\\[\\[/.test(slide.innerText)) problems.push('raw TeX or an unfilled number');
+    return problems;
+}"""
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if BROWSER is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra 'slides' is not installed")
+    with playwright.sync_playwright() as play:
+        program = play.chromium.launch(executable_path=BROWSER)
+        yield program
+        program.close()
+
+
+@decks
+def test_in_a_browser_nothing_is_requested_overflows_or_fails(path, built, chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    page, requests, messages = context.new_page(), [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(built(path).as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    number = page.evaluate("Reveal.getTotalSlides()")
+    assert number == len(slides_of(path)) + 1
+    problems = []
+    for index in range(number):
+        page.evaluate(f"Reveal.slide({index})")
+        problems += [f"slide {index + 1}: {problem}" for problem in page.evaluate(CHECK)]
+    assert not problems
+    assert not messages
+    assert [url for url in requests if not url.startswith(("data:", "blob:"))] == [built(path).as_uri()]
+    context.close()
+
+
+def test_a_pdf_has_as_many_pages_as_slides(built, chromium):
+    pypdf = pytest.importorskip("pypdf")
+    path = DECKS[3]
+    page = chromium.new_page()
+    from tools import slides
+
+    slides.print_to(page, built(path), built(path).with_suffix(".pdf"))
+    assert len(pypdf.PdfReader(built(path).with_suffix(".pdf")).pages) == len(slides_of(path)) + 1

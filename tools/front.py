@@ -1,0 +1,35 @@
+"""Write the pictures of the front pages from executed notebooks: python tools/front.py notebooks/05_*.ipynb
+
+A cell tagged `front-training` in lesson 05 becomes notebooks/figures/05_training.gif (or .png, .jpg: what it is). The
+first cells of the lessons and README.md show those files.
+"""
+
+import base64
+import sys
+from pathlib import Path
+
+import nbformat
+
+SUFFIXES = {b"GIF8": ".gif", b"\x89PNG": ".png", b"\xff\xd8\xff\xe0": ".jpg"}
+
+
+def front_pictures(path: Path) -> dict[str, bytes]:
+    """File names and contents of the pictures of an executed notebook that are tagged for the front."""
+    found = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("front-"):
+                kinds = [output.get("data", {}) for output in cell.outputs]
+                (content,) = [kind[name] for kind in kinds for name in ("image/png", "image/jpeg") if name in kind]
+                content = base64.b64decode(content)
+                found[f"{path.stem[:2]}_{tag.removeprefix('front-')}{SUFFIXES[content[:4]]}"] = content
+    return found
+
+
+if __name__ == "__main__":
+    for path in map(Path, sys.argv[1:]):
+        for name, content in front_pictures(path).items():
+            target = path.parent / "figures" / name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(content)
+            print(f"{target}: {len(content) / 1e6:.2f} MB")

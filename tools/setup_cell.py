@@ -1,0 +1,37 @@
+"""Write notebooks/setup_cell.py into the set-up cell of every lesson: its source, and its notebook with outputs kept.
+
+Run it after a change of that file: python tools/setup_cell.py
+"""
+
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+
+
+def setup_cell(lesson: str) -> str:
+    """The text of the set-up cell of a lesson, given its number."""
+    return (ROOT / "notebooks" / "setup_cell.py").read_text().strip().replace('start("..")', f'start("{lesson}")')
+
+
+def write(path: Path, lesson: str) -> None:
+    """Replace the cell tagged ``setup`` in a source or a notebook."""
+    is_source = path.suffix == ".py"
+    notebook = jupytext.read(path) if is_source else nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            old, cell.source = cell.source, setup_cell(lesson)
+            if is_source:  # the text around it stays as it was typed
+                path.write_text(path.read_text().replace(old, cell.source))
+            else:
+                nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    for source in sorted((ROOT / "notebooks" / "source").glob("[0-9]*.py")):
+        notebook = source.parents[1] / f"{source.stem}.ipynb"
+        for path in (source, notebook):
+            if path.exists():
+                write(path, source.stem[:2])

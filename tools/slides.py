@@ -1,0 +1,152 @@
+"""Build the decks of slides/ into build/slides/: one HTML file each, with everything inside, and with --pdf a PDF too.
+
+    python tools/slides.py               every deck
+    python tools/slides.py --pdf 02 05   these two, with PDFs (needs Chromium or Chrome)
+
+A deck is Markdown for pandoc. Two things in it come from the executed notebooks, so that slides and lessons agree:
+`![](<05: beginning of the text alternative>)` is the picture of the cell with that `alt`, and `[[05: words ([0-9.]+)]]`
+is the number that this pattern finds in the cells' printed text. What is not found, or found twice, stops the build.
+"""
+
+import argparse
+import base64
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+import pypandoc
+import sphinx_revealjs
+import ziamath
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+OUT = ROOT / "build" / "slides"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def notebook(lesson: str):
+    """The executed notebook of a lesson, "05" for instance."""
+    (path,) = (ROOT / "notebooks").glob(f"{lesson}_*.ipynb")
+    return nbformat.read(path, as_version=4)
+
+
+def picture(lesson: str, beginning: str) -> tuple[bytes, str, str]:
+    """Bytes, file suffix and text alternative of the one picture whose `alt` begins like this."""
+    found = [
+        (cell.metadata["alt"], data)
+        for cell in notebook(lesson).cells
+        for output in cell.get("outputs", [])
+        for kind, data in output.get("data", {}).items()
+        if kind in ("image/png", "image/jpeg") and cell.metadata.get("alt", "").startswith(beginning)
+    ]
+    if len(found) != 1:
+        raise SystemExit(
+            f"Lesson {lesson} has {len(found)} pictures whose alt text begins with '{beginning}', not one."
+        )
+    ((alt, data),) = found
+    content = base64.b64decode(data)
+    suffix = ".gif" if content[:3] == b"GIF" else ".jpg" if content[:2] == b"\xff\xd8" else ".png"
+    return content, suffix, alt
+
+
+def number(lesson: str, pattern: str) -> str:
+    """The one number that a pattern finds in what the notebook's cells print."""
+    printed = "\n".join(
+        output["text"]
+        for cell in notebook(lesson).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream"
+    )
+    found = re.findall(pattern, printed)
+    if len(set(found)) != 1:
+        raise SystemExit(f"Lesson {lesson} prints {len(found)} matches of '{pattern}', not one.")
+    return found[0]
+
+
+def filled(source: str, folder: Path) -> str:
+    """A deck's Markdown with pictures written to `folder` and numbers put in."""
+
+    def image(match):
+        content, suffix, alt = picture(match[1], match[2])
+        path = folder / f"picture{len(list(folder.iterdir()))}{suffix}"
+        path.write_bytes(content)
+        return f"![{alt}]({path})"
+
+    source = re.sub(r"\[\[(\d\d): (.+?)\]\]", lambda match: number(match[1], match[2]), source)
+    return re.sub(r"!\[\]\(<(\d\d): (.+?)>\)", image, source)
+
+
+def build(path: Path) -> Path:
+    """One deck to one HTML file that needs no network, no font and nothing beside it."""
+    reveal = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
+    font_file = Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+    font = base64.b64encode(font_file.read_bytes()).decode()
+    target = OUT / f"{path.stem}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = Path(scratch) / "pictures"
+        pictures.mkdir()
+        style = (ROOT / "slides" / "style.css").read_text()
+        style += f'@font-face {{ font-family: "Course Math"; src: url("data:font/ttf;base64,{font}"); }}\n'
+        header = Path(scratch) / "header.html"
+        header.write_text(f"<style>\n{style}</style>\n")
+        options = {
+            "width": 1280,
+            "height": 720,
+            "margin": 0.04,
+            "theme": "white",
+            "slideNumber": "true",
+            "hash": "true",
+        }
+        options |= {"controls": "false", "transition": "none", "center": "false", "revealjs-url": str(reveal)}
+        pypandoc.convert_text(
+            filled(path.read_text(encoding="utf-8"), pictures),
+            "revealjs",
+            format="markdown-implicit_figures",
+            outputfile=str(target),
+            extra_args=["--standalone", "--embed-resources", "--mathml", "--slide-level=2", "-H", str(header)]
+            + [f"--variable={name}:{value}" for name, value in options.items()],
+        )
+    return target
+
+
+def browser() -> str:
+    """The Chromium or Chrome of this machine."""
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    raise SystemExit(
+        f"PDFs need one of these browsers on the PATH: {', '.join(BROWSERS)}. The HTML decks are in {OUT}."
+    )
+
+
+def print_to(page, deck: Path, target: Path) -> None:
+    """Print a built deck from a page of a browser, one sheet a slide."""
+    page.goto(f"{deck.as_uri()}?print-pdf")
+    page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
+    page.pdf(path=str(target), width="1280px", height="720px", print_background=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("decks", nargs="*", metavar="NN", help="numbers of lessons (default: all)")
+    parser.add_argument("--pdf", action="store_true", help="write PDFs too")
+    options = parser.parse_args()
+    sources = sorted((ROOT / "slides").glob("[0-9]*.md"))
+    chosen = [path for path in sources if not options.decks or path.stem[:2] in options.decks]
+    decks = [build(path) for path in chosen]
+    for deck in decks:
+        print(deck.relative_to(ROOT), f"{deck.stat().st_size / 1e6:.1f} MB")
+    if options.pdf:
+        with sync_playwright() as play:
+            program = play.chromium.launch(executable_path=browser())
+            for deck in decks:
+                print_to(program.new_page(), deck, deck.with_suffix(".pdf"))
+                print(deck.with_suffix(".pdf").relative_to(ROOT))
+            program.close()
+
+
+if __name__ == "__main__":
+    main()
