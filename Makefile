@@ -27,7 +27,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.10, 3.11, 3.12 or 3.13; none was found. Install one, or name yours: make PYTHON=/path/to/python3.12"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "This course needs Python 3.10, 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make PYTHON=/path/to/python3.12" % v)'
-	@echo "Setting up $(VENV) (once; some 2 GB, a few minutes) ..."
+	@echo "Setting up $(VENV) (once; some 3 GB, a few minutes) ..."
 	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@# The pinned versions first; where they do not exist for this Python, the ranges of pyproject.toml.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,slides]' 2>$(VENV)/pinned.log \
@@ -50,8 +50,8 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	COURSE_BUDGET=smoke $(BIN)/python -m pytest tests
-	COURSE_BUDGET=smoke $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=600 notebooks
+	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile tests
+	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=1200 notebooks
 
 notebooks: $(NOTEBOOKS)
 

@@ -5,7 +5,7 @@
     python benchmarks/fashion_mnist.py quality    nats per image of system 9 against time
     python benchmarks/fashion_mnist.py memory     peak resident set of lesson 05
 
-The published loops are written afresh from their specification (systems 9 and 14 of the course map in the README), with
+The published loops are written afresh from their specification (systems 9 and 14; CONTRIBUTING.md has the list), with
 the Keras that `tf.keras` is today. Figures of different runs are not comparable; ratios within one are.
 """
 

@@ -1,11 +1,26 @@
 """Checkpoints that survive a kill: renamed when whole, the last two kept. ``training.fit`` is the door to this."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras as keras
+
+
+def complete(folder: str | Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    found = [path for path in Path(folder).glob("step-????????") if path.is_dir()]
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def recorded_settings(folder: str | Path) -> dict:
+    """The settings of the training whose checkpoints lie in a folder; empty without any that can be read."""
+    for path in complete(folder):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return json.loads((path / "training.json").read_text())["settings"]
+    return {}
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -34,11 +49,6 @@ class Checkpoints(keras.callbacks.Callback):
         self.writes = getattr(tf.distribute.get_strategy().extended, "should_checkpoint", True)
         model.optimizer.build(model.trainable_variables)
 
-    def complete(self) -> list[Path]:
-        """The checkpoints in the folder, newest first."""
-        found = [path for path in self.folder.glob("step-????????") if path.is_dir()]
-        return sorted(found, key=lambda path: path.name, reverse=True)
-
     def restore(self, model) -> int:
         """Continue from the newest checkpoint that can be read; returns its step, 0 without one.
 
@@ -46,7 +56,7 @@ class Checkpoints(keras.callbacks.Callback):
             ValueError: for a checkpoint of another training, and when there are checkpoints but none can be read.
         """
         unreadable = []
-        for path in self.complete():
+        for path in complete(self.folder):
             try:
                 training = json.loads((path / "training.json").read_text())
                 theirs, self.history = training["settings"], training["history"]
@@ -84,7 +94,7 @@ class Checkpoints(keras.callbacks.Callback):
         part = self.folder / f"step-{step:08d}.part{'' if self.writes else '-worker'}"
         shutil.rmtree(part, ignore_errors=True)
         try:
-            part.mkdir(parents=True)
+            part.mkdir()  # not its parents: where a Drive was unmounted, a folder of that name is not the Drive
             (part / "training.json").write_text(json.dumps({"settings": self.settings, "history": self.history}))
             self.state.write(str(part / "state"))
             if self.writes:
@@ -99,10 +109,16 @@ class Checkpoints(keras.callbacks.Callback):
             shutil.rmtree(part, ignore_errors=True)
             return
         self.saved = step
-        for path in [*self.complete()[2:], *self.folder.glob("step-*.part")]:
+        for path in [*complete(self.folder)[2:], *self.folder.glob("step-*.part")]:
             shutil.rmtree(path, ignore_errors=True)
 
     def on_train_begin(self, logs=None):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"The folder for checkpoints, {self.folder}, cannot be made: {error}. Name another."
+            ) from error
         self.save()  # at once, so that a folder which cannot be written stops nothing that has run for hours
 
     def on_epoch_begin(self, epoch, logs=None):

@@ -1,7 +1,7 @@
 """The layer stacks of the course: numbers in, numbers out, no distribution yet.
 
-Everything here builds under tf_keras and under Keras 3 alike. ``models`` puts distributions on top. System numbers are
-those of the course map in the README.
+Everything here builds under tf_keras and under Keras 3 alike. ``models`` puts distributions on top. The systems
+that the course starts from are numbered, here and in ``benchmarks/``; CONTRIBUTING.md has the list.
 """
 
 import tensorflow as tf
@@ -104,7 +104,7 @@ def conv_vae_networks(latent_dim: int = 2):
 
 
 def dense_vae_networks(latent_dim: int = 2, width: int = 512):
-    """Fully connected networks with the interface of ``conv_vae_networks``; lesson 05 compares the two."""
+    """Fully connected networks with the interface of ``conv_vae_networks``; lesson 05 writes them out and compares."""
     layers = keras.layers
     encoder = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()], name="encoder")
     decoder = keras.Sequential([keras.Input((latent_dim,))], name="decoder")

@@ -99,8 +99,8 @@ BUDGETS = {
             "download_thousands": 0,
             "batch": 32,
             "calibrated_epochs": 12,
-            "published_epochs": 7,
-            "autoencoder_epochs": 5,
+            "published_epochs": 6,
+            "autoencoder_epochs": 4,
             "snapshot_every": 25,
             "draws": 400,
             "probe_images": 1_800,
@@ -113,7 +113,7 @@ BUDGETS = {
             "published_epochs": 20,
             "autoencoder_epochs": 20,
             "snapshot_every": 25,
-            "draws": 1_000,
+            "draws": 400,
             "probe_images": 5_000,
         },
     },
@@ -248,6 +248,9 @@ def start(lesson: str) -> SimpleNamespace:
     print(f"device: {', '.join(devices) if devices else f'CPU, {os.cpu_count()} cores'} | seed: {SEED}")
     print(f"budget: {name} | " + ", ".join(f"{key} {value:,}" for key, value in row.items()))
     if "google.colab" in sys.modules:
+        from course_utils import precision
+
+        print(f"precision: {precision.fastest()} is the fastest here; lesson 06 uses it")
         mount = "none. To keep some on your Drive: from google.colab import drive; drive.mount('/content/drive')"
         print("checkpoints:", f"on your Drive, in {DRIVE / 'vae-course'}" if DRIVE.exists() else mount)
     return SimpleNamespace(name=name, **row)

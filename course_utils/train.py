@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import sys
+import tempfile
 from pathlib import Path
 
 EPILOG = """\
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
 
     strategy = _strategy(options.strategy)  # before anything touches a device
     from course_utils import data, models, networks, precision, runtime, training
+    from course_utils._checkpoints import recorded_settings
 
     budget = runtime.BUDGETS["06"][options.budget or runtime.budget_name()]
     epochs, batch = options.epochs or budget["calibrated_epochs"], options.batch or budget["batch"]
@@ -97,7 +99,10 @@ def run(options: argparse.Namespace) -> None:
     )
     print(avatars)
     runtime.set_seed()
-    with strategy.scope(), precision.using(options.precision) as number_type:
+    choice = options.precision
+    if choice == "auto":  # a training that goes on does so in the precision that it began with
+        choice = recorded_settings(options.resume / "checkpoints").get("precision", "auto")
+    with strategy.scope(), precision.using(choice) as number_type:
         encoder, decoder = networks.avatar_vae_networks()
         vae = models.VAE(
             models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(200)
@@ -114,9 +119,13 @@ def run(options: argparse.Namespace) -> None:
         checkpoints=options.resume / "checkpoints",
         checkpoint_every=options.every,
     )
-    if getattr(strategy.extended, "should_checkpoint", True):
-        vae.save_weights(options.resume / "avatars.weights.h5")
-        _picture(vae, avatars, options.resume / "picture.png")
+    # Some averages are spread over the workers, so that all of them have to take part. One keeps the files.
+    keeps = getattr(strategy.extended, "should_checkpoint", True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.resume if keeps else Path(scratch)
+        vae.save_weights(folder / "avatars.weights.h5")
+        _picture(vae, avatars, folder / "picture.png")
+    if keeps:
         print(f"Done. In {options.resume}: avatars.weights.h5, picture.png, checkpoints/, logs/")
 
 

@@ -1,5 +1,6 @@
 """Fitting a model: batches, learning rate, what is kept along the way. Lesson 05 writes the loop out once."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def fit(
         raise ValueError(f"fit: {len(images)} images make no batch of {batch_size}. Hand in more, or lower batch_size.")
     steps = len(images) // batch_size
     with model.distribute_strategy.scope():
-        model.compile(_optimizer(model, warmup_cosine(peak_rate, epochs * steps)))
+        model.compile(adam(model, warmup_cosine(peak_rate, epochs * steps)))
     held_out = None
     if validation is not None:
         held_out = data.batches(validation, 500, seed=runtime.SEED, transform=transform, shuffle=False)
@@ -83,6 +84,9 @@ def fit(
                 "peak rate": peak_rate,
                 "transform": transform,
                 "steps an epoch": steps,
+                "precision": _computes_in(model),
+                "devices": model.distribute_strategy.num_replicas_in_sync,
+                "first images": zlib.crc32(np.ascontiguousarray(images[:8])),
             }
             keepers = [_keeper(model, checkpoints, settings, checkpoint_every)]
             with model.distribute_strategy.scope():
@@ -106,10 +110,8 @@ def fit(
             raise
         return keepers[0].history if keepers else history
     except tf.errors.ResourceExhaustedError as error:
-        smaller = max(1, batch_size // 2)
-        raise MemoryError(
-            f"The device has not enough memory for batches of {batch_size} images. Try batch_size={smaller}."
-        ) from error
+        way_out = f"Try batch_size={batch_size // 2}." if batch_size > 1 else "Close what else uses it."
+        raise MemoryError(f"The device has not enough memory for batches of {batch_size} images. {way_out}") from error
 
 
 def _keeper(model: keras.Model, folder: str | Path, settings: dict, every: int) -> Checkpoints:
@@ -120,11 +122,20 @@ def _keeper(model: keras.Model, folder: str | Path, settings: dict, every: int) 
         return Checkpoints(folder, model, settings | {"parameters": parameters}, every)
 
 
-def _optimizer(model: keras.Model, rate) -> keras.optimizers.Optimizer:
-    """Adam, with a scaled loss where layers compute in float16: its smallest numbers would become zero."""
-    adam = keras.optimizers.Adam(rate, jit_compile=False)
-    in_float16 = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
-    return keras.mixed_precision.LossScaleOptimizer(adam) if in_float16 else adam
+def adam(model: keras.Model, rate) -> keras.optimizers.Optimizer:
+    """Adam, with a scaled loss where layers compute in float16: its smallest numbers would become zero. Lesson 06.
+
+    Args:
+        rate: a number or a schedule.
+    """
+    optimizer = keras.optimizers.Adam(rate, jit_compile=False)
+    return keras.mixed_precision.LossScaleOptimizer(optimizer) if _computes_in(model) == "float16" else optimizer
+
+
+def _computes_in(model: keras.Model) -> str:
+    """The number type of most of the work: a half-precision one where any layer has it, else float32."""
+    found = {layer.compute_dtype for layer in model._flatten_layers()}
+    return next((name for name in ("float16", "bfloat16") if name in found), "float32")
 
 
 class Snapshots(keras.callbacks.Callback):

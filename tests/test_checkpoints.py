@@ -1,6 +1,7 @@
 """fit with a folder for checkpoints: killed, interrupted, damaged or misused, nothing is lost or mixed up."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 from small_vae import small_vae, train
 
-from course_utils import training
+from course_utils import _checkpoints, precision, training
 
 
 def same(one, other):
@@ -160,7 +161,7 @@ def test_two_checkpoints_are_kept(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_the_first_step(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(OSError, match="cannot be written to .*file"):
+    with pytest.raises(OSError, match="folder for checkpoints, .*file.*cannot be made.*Name another"):
         train(tmp_path / "file" / "run", [At(1, interrupt)])
 
 
@@ -195,3 +196,33 @@ def test_the_calibrated_variance_is_saved_and_restored(tmp_path):
     vae, _ = train(tmp_path)
     again, _ = train(tmp_path)
     assert float(again.decoder.variance) == float(vae.decoder.variance) != pytest.approx(0.1)
+
+
+def test_a_folder_that_vanishes_is_not_made_again_somewhere_else(tmp_path):
+    """As when a Drive is unmounted: its path would become a folder on a disk that the session takes with it."""
+    drive = tmp_path / "Drive"
+    with pytest.raises(OSError, match="step 8 cannot be written to .*Drive.*Make room or name another folder"):
+        train(drive, [At(7, lambda: shutil.rmtree(drive))])
+    assert not drive.exists()
+    resumed, _ = train(drive)
+    assert len(list(drive.glob("step-????????"))) == 2
+
+
+def test_settings_are_recorded_for_whoever_goes_on(whole, tmp_path):
+    assert _checkpoints.recorded_settings(tmp_path) == {}
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, [At(3, interrupt)])
+    recorded = _checkpoints.recorded_settings(tmp_path)
+    assert (recorded["precision"], recorded["devices"], recorded["epochs"]) == ("float32", 1, 4)
+
+
+def test_going_on_in_another_precision_or_with_other_images_is_refused(whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, [At(3, interrupt)])
+    with precision.using("bfloat16"):
+        vae = small_vae()
+    with pytest.raises(ValueError, match="precision float32 there, bfloat16 here"):
+        train(tmp_path, vae=vae)
+    others = np.zeros((50, 16, 16, 3), np.uint8)
+    with pytest.raises(ValueError, match="first images"):
+        training.fit(small_vae(), others, epochs=4, peak_rate=1e-2, batch_size=8, checkpoints=tmp_path)

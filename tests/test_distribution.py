@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +74,15 @@ def test_two_workers_on_the_loopback_address_train_as_one_device_does(alone, tmp
         assert worker["replicas"] == 2
         assert_same_losses(worker["history"], alone["adam"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000022", "step-00000024"]
+
+
+def test_a_training_on_two_devices_that_was_killed_goes_on_to_the_same_losses(alone, tmp_path):
+    process = start("mirrored", "adam", tmp_path)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("step-00000008")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    two = result(start("mirrored", "adam", tmp_path))
+    assert_same_losses(two["history"], alone["adam"])

@@ -73,6 +73,8 @@ def test_the_three_ways_to_install_lead_to_the_same_environment():
         for name in ("Makefile", "environment.yml", "README.md")
     }
     assert len(extras) == 1
+    for name in ("Makefile", "environment.yml", "README.md"):
+        assert "-c constraints.txt" in (ROOT / name).read_text(), name
     declared = re.search(r"\[project.optional-dependencies\](.*?)\n\[", (ROOT / "pyproject.toml").read_text(), re.S)[1]
     assert extras == {frozenset(re.findall(r"^(\w+) = \[", declared, flags=re.M))}
 

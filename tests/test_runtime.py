@@ -85,7 +85,8 @@ def test_on_colab_start_offers_the_drive(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     monkeypatch.setattr(runtime, "DRIVE", tmp_path / "MyDrive")
     runtime.start("06")
-    assert "drive.mount('/content/drive')" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "drive.mount('/content/drive')" in printed and "precision: " in printed
     (tmp_path / "MyDrive").mkdir()
     runtime.start("06")
     assert str(tmp_path / "MyDrive" / "vae-course") in capsys.readouterr().out

@@ -164,9 +164,9 @@ def test_in_a_browser_nothing_is_requested_overflows_or_fails(path, built, chrom
     context.close()
 
 
-def test_a_pdf_has_as_many_pages_as_slides(built, chromium):
+@decks
+def test_a_pdf_has_as_many_pages_as_slides(path, built, chromium):
     pypdf = pytest.importorskip("pypdf")
-    path = DECKS[3]
     page = chromium.new_page()
     from tools import slides
 

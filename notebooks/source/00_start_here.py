@@ -54,7 +54,7 @@ budget = runtime.start("00")
 #
 # | budget | for | how long |
 # |---|---|---|
-# | `smoke` | tests: everything runs, little is learnt | about a minute a lesson, or less |
+# | `smoke` | tests: everything runs, little is learnt | at most two minutes a lesson |
 # | `laptop` | two cores, no GPU (the default without one) | at most 5 minutes a lesson, lesson 06 at most 12 |
 # | `full` | a GPU (the default with one) | the published numbers of epochs |
 #
@@ -165,7 +165,7 @@ print("ready")
 #   Drive first, and its checkpoints go there.
 #
 # Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of each lesson,
-# collapsed. After lesson 06, take one thing and change it: a data set of your own in place of the garments, a prior of
+# collapsed (handouts come without them). After lesson 06, take one thing and change it: a data set of your own in place of the garments, a prior of
 # two normals, a likelihood for colours. The asserts tell you what no longer holds.
 #
 # ## In this notebook we saw
