@@ -98,7 +98,7 @@ def test_the_set_up_cell_can_be_written_into_a_source_and_a_notebook(tmp_path, m
 
 def test_one_command_moves_the_course_to_another_repository(tmp_path, monkeypatch):
     old = slug.slug()
-    names = ["README.md", "pyproject.toml", "CITATION.cff", "notebooks/setup_cell.py"]
+    names = ["README.md", "pyproject.toml", "CITATION.cff", "notebooks/source/setup_cell.py"]
     names += ["notebooks/05_fashion_mnist_vae.ipynb", "notebooks/source/05_fashion_mnist_vae.py"]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -83,9 +83,9 @@ def check(page: Page, address: str, path: Path) -> None:
     if page.evaluate(f"{CELLS}.some(cell => {HAS_FILM})"):
         film = cell_at(page, index_of(page, HAS_FILM))
         frames = []
-        for number in range(3):
-            page.wait_for_timeout(900)
-            frames.append(film.locator("img").first.screenshot(path=OUT / f"{lesson}_film{number}.png"))
+        for number in range(12):  # a film may rest on its last frame for some seconds
+            page.wait_for_timeout(700)
+            frames.append(film.locator("img").first.screenshot(path=OUT / f"{lesson}_film{number:02d}.png"))
         assert len(set(frames)) > 1, "the film stands still"
 
     for index in page.evaluate(

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-WITH_LINKS = ["*.md", "*.toml", "*.cff", "*/*.md", "notebooks/*.ipynb", "notebooks/*.py", "notebooks/source/*.py"]
+WITH_LINKS = ["*.md", "*.toml", "*.cff", "*/*.md", "notebooks/*.ipynb", "notebooks/source/*.py"]
 
 
 def slug() -> str:
