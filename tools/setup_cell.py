@@ -1,4 +1,4 @@
-"""Write notebooks/source/setup_cell.py into the set-up cell of every lesson: its source, and its notebook with outputs kept.
+"""Write notebooks/source/setup_cell.py into the set-up cell of every lesson: the source, and the notebook as it is.
 
 Run it after a change of that file: python tools/setup_cell.py
 """
@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 
 def setup_cell(lesson: str) -> str:
     """The text of the set-up cell of a lesson, given its number."""
-    return (ROOT / "notebooks" / "source" / "setup_cell.py").read_text().strip().replace('start("..")', f'start("{lesson}")')
+    text = (ROOT / "notebooks" / "source" / "setup_cell.py").read_text().strip()
+    return text.replace('start("..")', f'start("{lesson}")')
 
 
 def write(path: Path, lesson: str) -> None:
