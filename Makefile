@@ -39,14 +39,14 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
 
 run: $(READY)
-	@mkdir -p build/run
+	@mkdir -p build/run && cp -r notebooks/figures build/run/
 	@n=0; for notebook in $(NOTEBOOKS); do n=$$((n + 1)); \
 	  echo "[$$n/$(words $(NOTEBOOKS))] $$notebook"; \
-	  $(BIN)/papermill --cwd notebooks "$$notebook" "build/run/$$(basename $$notebook)" --no-request-save-on-cell-execute \
+	  $(BIN)/papermill --cwd build/run "$$notebook" "build/run/$$(basename $$notebook)" --no-request-save-on-cell-execute \
 	  || { echo "$$notebook stopped with the error above; what it had done is in build/run/$$(basename $$notebook)"; exit 1; }; \
 	done
 	@$(BIN)/jupyter nbconvert --log-level ERROR --to html build/run/*.ipynb
-	@echo "Done. Open build/run/*.html in a browser, or build/run/*.ipynb in JupyterLab."
+	@echo "Done. Open build/run/*.html in a browser (formulas need a network there), or build/run/*.ipynb in JupyterLab."
 
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
