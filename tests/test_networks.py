@@ -17,7 +17,7 @@ NETWORKS = {
     "convolutional autoencoder": (lambda: networks.conv_autoencoder_networks(), (8, 8), None),
     "convolutional VAE": (lambda: networks.conv_vae_networks(), (4, 2), 28_036 + 41_953),
     "dense VAE": (lambda: networks.dense_vae_networks(), (4, 2), None),
-    "batch-norm VAE": (lambda: networks.batchnorm_vae_networks(), (4, 2), 208_773),
+    "batch-norm VAE": (lambda: networks.batchnorm_vae_networks(), (4, 2), 208_773 - 384),
     "batch-norm autoencoder": (lambda: networks.batchnorm_vae_networks(outputs=1), (2, 2), None),
 }
 
@@ -59,7 +59,18 @@ def lesson_networks(file: str, *names: str) -> list:
 
 def recipe(network) -> list:
     """Layer types and what shapes their arithmetic, in order."""
-    kept = ("filters", "kernel_size", "strides", "padding", "units", "activation", "momentum", "alpha", "target_shape")
+    kept = (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "use_bias",
+        "units",
+        "activation",
+        "momentum",
+        "alpha",
+        "target_shape",
+    )
     return [
         (type(layer).__name__, {key: value for key, value in layer.get_config().items() if key in kept})
         for layer in network.layers

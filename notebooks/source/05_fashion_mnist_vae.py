@@ -620,6 +620,10 @@ assert fully_connected["negative_elbo"] < convolutional["negative_elbo"]
 # normalisation and a leaky ReLU, whose slope below zero is 0.3 in Keras. The momentum of 0.9 makes the running
 # statistics follow the last ten or so batches: with Keras's default of 0.99 they lag behind a training as short as
 # ours, and the model that you evaluate is not the one that you trained.
+#
+# The published convolutions have biases. Batch normalisation subtracts the mean of each channel, and with it whatever
+# constant a bias has added; the layer adds an offset of its own afterwards. So leave them out: the same functions, and
+# about a tenth less work in a training step (`benchmarks/`).
 
 
 # %%
@@ -630,10 +634,10 @@ def normalised(layer):
 encoder_network = keras.Sequential(
     [
         keras.Input((28, 28, 1)),
-        *normalised(layers.Conv2D(32, 3, strides=1, padding="same")),
-        *normalised(layers.Conv2D(64, 3, strides=2, padding="same")),
-        *normalised(layers.Conv2D(64, 3, strides=2, padding="same")),
-        *normalised(layers.Conv2D(64, 3, strides=1, padding="same")),
+        *normalised(layers.Conv2D(32, 3, strides=1, padding="same", use_bias=False)),
+        *normalised(layers.Conv2D(64, 3, strides=2, padding="same", use_bias=False)),
+        *normalised(layers.Conv2D(64, 3, strides=2, padding="same", use_bias=False)),
+        *normalised(layers.Conv2D(64, 3, strides=1, padding="same", use_bias=False)),
         layers.Flatten(),
         layers.Dense(2 * latent_dim),
     ]
@@ -643,12 +647,21 @@ decoder_network = keras.Sequential(
         keras.Input((latent_dim,)),
         layers.Dense(7 * 7 * 64),
         layers.Reshape((7, 7, 64)),
-        *normalised(layers.Conv2DTranspose(64, 3, strides=1, padding="same")),
-        *normalised(layers.Conv2DTranspose(64, 3, strides=2, padding="same")),
-        *normalised(layers.Conv2DTranspose(32, 3, strides=2, padding="same")),
-        layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid"),
+        *normalised(layers.Conv2DTranspose(64, 3, strides=1, padding="same", use_bias=False)),
+        *normalised(layers.Conv2DTranspose(64, 3, strides=2, padding="same", use_bias=False)),
+        *normalised(layers.Conv2DTranspose(32, 3, strides=2, padding="same", use_bias=False)),
+        layers.Conv2DTranspose(1, 3, padding="same"),
+        layers.Activation("sigmoid"),
     ]
 )
+
+features, bias = tf.random.normal((32, 7, 7, 3)), tf.constant([5.0, -1.0, 0.3])
+batch_normalisation = layers.BatchNormalization()
+difference = batch_normalisation(features + bias, training=True) - batch_normalisation(features, training=True)
+print(f"what a bias changes after batch normalisation: {np.abs(difference).max():.0e}")
+
+# %% tags=["claim"]
+np.testing.assert_allclose(difference, 0, atol=1e-4)
 
 # %% [markdown]
 # ## Read the constant in front of the squared error

@@ -220,7 +220,8 @@ assert 4.5e6 < dimensions / (2 * 0.02) < 5.5e6
 # ## Build the networks
 #
 # Five strided convolutions bring 256x256 down to 8x8. The encoder ends in 200 means and 200 log variances, and the
-# decoder mirrors it with transposed convolutions.
+# decoder mirrors it with transposed convolutions. As in lesson 05, the biases that batch normalisation would subtract
+# again are left out; the published networks have 512 of them.
 
 # %%
 latent_dim = 200
@@ -233,7 +234,7 @@ def normalised(layer):
 def build_networks():
     encoder = keras.Sequential([keras.Input((256, 256, 3))], name="encoder")
     for filters in (32, 64, 64, 64, 64):
-        for layer in normalised(layers.Conv2D(filters, 3, strides=2, padding="same")):
+        for layer in normalised(layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)):
             encoder.add(layer)
     encoder.add(layers.Flatten())
     encoder.add(layers.Dense(2 * latent_dim, dtype="float32"))
@@ -241,9 +242,10 @@ def build_networks():
     decoder = keras.Sequential([keras.Input((latent_dim,)), layers.Dense(8 * 8 * 64)], name="decoder")
     decoder.add(layers.Reshape((8, 8, 64)))
     for filters in (64, 64, 64, 32):
-        for layer in normalised(layers.Conv2DTranspose(filters, 3, strides=2, padding="same")):
+        for layer in normalised(layers.Conv2DTranspose(filters, 3, strides=2, padding="same", use_bias=False)):
             decoder.add(layer)
-    decoder.add(layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="sigmoid", dtype="float32"))
+    decoder.add(layers.Conv2DTranspose(3, 3, strides=2, padding="same"))
+    decoder.add(layers.Activation("sigmoid", dtype="float32"))
     return encoder, decoder
 
 
@@ -256,7 +258,13 @@ print(f"{trainable:,} trainable parameters")
 
 # %% tags=["claim"]
 assert encoder_network.output_shape == (None, 400) and decoder_network.output_shape == (None, 256, 256, 3)
-assert trainable == 2_723_411
+left_out = sum(
+    layer.filters
+    for part in (encoder_network, decoder_network)
+    for layer in part.layers
+    if layer.name.startswith("conv") and not layer.use_bias
+)
+assert left_out == 512 and trainable + left_out == 2_723_411
 
 # %% [markdown]
 # Nearly two and a half million of those sit in the dense layers around the code. The convolutions are small, and nearly all the work:
@@ -288,9 +296,9 @@ assert in_convolutions > 50 * in_dense
 
 # %% [markdown]
 # That is why bfloat16 helps here: processors and GPUs that have it multiply such numbers faster, and the whole step gains
-# with it (`benchmarks/` says how much). It keeps the exponent of a float32 and drops 16 bits of precision. The weights,
-# and the last layer of both networks, stay float32, and so does every loss. `precision.using` measures which type is
-# fastest here.
+# with it (`benchmarks/` says how much). It keeps the exponent of a float32 and drops 16 bits of precision. The weights
+# stay float32, and so do the means and log variances of the codes, the pixels, and every loss. `precision.using`
+# measures which type is fastest here.
 
 # %%
 with precision.using("auto") as number_type:
