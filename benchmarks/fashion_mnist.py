@@ -106,10 +106,12 @@ def course_batchnorm_step(policy: str = "float32"):
 
 def torch_batchnorm_step():
     """System 14 in PyTorch, eager, in the memory layout that is fastest on a CPU; None without PyTorch."""
-    try:
-        import torch
-    except ImportError:
+    # Some builds of PyTorch end the process when TensorFlow is loaded too: try it in another one first.
+    if subprocess.run([sys.executable, "-c", "import tensorflow, torch"], capture_output=True).returncode:
+        print("No PyTorch, or not one that loads beside TensorFlow.")
         return None
+    import torch
+
     nn = torch.nn
 
     def block(layer, channels):
