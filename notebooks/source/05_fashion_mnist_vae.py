@@ -78,6 +78,7 @@ plots.label_source(fashion)
 print(fashion)
 
 train_images = fashion.train_images[: budget.images]
+passes = budget.images // len(train_images)  # the drawn set is smaller: pass over it more often
 names = fashion.class_names
 bright = np.mean(fashion.test_images > 127, axis=(1, 2, 3)) > 0.1  # a dark garment vanishes when it is made binary
 one_of_each = [int(np.flatnonzero((fashion.test_labels == label) & bright)[0]) for label in range(10)]
@@ -340,7 +341,7 @@ camera = training.Snapshots(landscape, every=75)
 history = training.fit(
     model,
     train_images,
-    epochs=budget.epochs,
+    epochs=passes * budget.epochs,
     peak_rate=3e-3,
     transform="binarise",
     callbacks=[camera],
@@ -600,7 +601,8 @@ dense_decoder = keras.Sequential(
 dense = models.VAE(
     models.posterior_of(dense_encoder), models.bernoulli_of(dense_decoder), models.standard_normal(latent_dim)
 )
-training.fit(dense, train_images, epochs=budget.dense_epochs, peak_rate=1e-3, transform="binarise", verbose=1)
+dense_epochs = passes * budget.dense_epochs
+training.fit(dense, train_images, epochs=dense_epochs, peak_rate=1e-3, transform="binarise", verbose=1)
 fully_connected = elbo.evaluate(dense, binary_test)
 for name, result in {"convolutional": convolutional, "fully connected": fully_connected}.items():
     print(f"{name:16s} -ELBO {result['negative_elbo']:.1f} = {result['reconstruction']:.1f} + KL {result['kl']:.1f}")
@@ -709,7 +711,7 @@ vae = models.VAE(
     models.standard_normal(latent_dim),
 )
 grey_images = fashion.train_images[: budget.batchnorm_images]
-history = training.fit(vae, grey_images, epochs=budget.batchnorm_epochs, peak_rate=2e-3, verbose=1)
+history = training.fit(vae, grey_images, epochs=passes * budget.batchnorm_epochs, peak_rate=2e-3, verbose=1)
 print(f"{encoder_network.count_params() + decoder_network.count_params():,} parameters")
 
 # %% [markdown]
@@ -756,7 +758,7 @@ ae_encoder, ae_decoder = networks.dense_autoencoder_networks(latent_dim, activat
 autoencoder = keras.Sequential([ae_encoder, ae_decoder])
 autoencoder.compile(keras.optimizers.Adam(2e-3, jit_compile=False), loss="mse")
 pairs = data.batches(train_images, 128, seed=runtime.SEED).map(lambda images: (images, images))
-autoencoder.fit(pairs, epochs=6, verbose=0)
+autoencoder.fit(pairs, epochs=6 * passes, verbose=0)
 
 ae_codes = ae_encoder.predict(test_images[:5000], verbose=0)
 vae_codes = np.concatenate([vae.encoder(test_images[i : i + 500]).mean() for i in range(0, len(ae_codes), 500)])
