@@ -64,15 +64,15 @@ BUDGETS = {
     },
     "06": {
         "smoke": {
-            "images": 600,
+            "images": 900,
             "download_thousands": 0,
             "batch": 16,
-            "calibrated_epochs": 8,
+            "calibrated_epochs": 10,
             "published_epochs": 2,
             "autoencoder_epochs": 3,
             "snapshot_every": 25,
             "draws": 100,
-            "probe_images": 500,
+            "probe_images": 800,
         },
         "laptop": {
             "images": 2_000,

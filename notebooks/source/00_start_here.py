@@ -52,7 +52,7 @@ budget = runtime.start("00")
 #
 # | budget | for | how long |
 # |---|---|---|
-# | `smoke` | tests: everything runs, little is learnt | at most two minutes a lesson |
+# | `smoke` | tests: everything runs, little is learnt | one to four minutes a lesson |
 # | `laptop` | two cores, no GPU (the default without one) | at most 5 minutes a lesson, lesson 06 at most 12 |
 # | `full` | a GPU (the default with one) | the published numbers of epochs |
 #

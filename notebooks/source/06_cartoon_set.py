@@ -31,7 +31,7 @@
 #
 # **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself.
 #
-# **Time:** about two minutes at the `smoke` budget, about ten at `laptop` on two cores. `full` downloads 10,000 avatars
+# **Time:** about four minutes at the `smoke` budget, about ten at `laptop` on two cores. `full` downloads 10,000 avatars
 # (450 MB) and wants a GPU.
 
 # %% tags=["setup"]
