@@ -8,6 +8,7 @@
 Figures of different runs are not comparable; ratios within one are.
 """
 
+import functools
 import os
 import platform
 import sys
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import published
 import tensorflow as tf
 import tf_keras as keras
 from cartoonset import peak_of
@@ -26,27 +28,6 @@ from course_utils._streaming import ROW
 BATCH, ROUNDS, LATENT = 32, 5, 200
 # Multiplications an image in the forward pass, counted in lesson 06; the backward pass takes twice as many.
 MULTIPLICATIONS = 3 * 281e6
-
-
-def published_networks():
-    """System 15's two networks as published, biases included."""
-    layers = keras.layers
-
-    def normalised(layer):
-        return [layer, layers.BatchNormalization(momentum=0.9), layers.LeakyReLU(0.3)]
-
-    encoder = keras.Sequential([keras.Input((256, 256, 3))])
-    for filters in (32, 64, 64, 64, 64):
-        for layer in normalised(layers.Conv2D(filters, 3, 2, "same")):
-            encoder.add(layer)
-    encoder.add(layers.Flatten())
-    encoder.add(layers.Dense(2 * LATENT))
-    decoder = keras.Sequential([keras.Input((LATENT,)), layers.Dense(8 * 8 * 64), layers.Reshape((8, 8, 64))])
-    for filters in (64, 64, 64, 32):
-        for layer in normalised(layers.Conv2DTranspose(filters, 3, 2, "same")):
-            decoder.add(layer)
-    decoder.add(layers.Conv2DTranspose(3, 3, 2, "same", activation="sigmoid"))
-    return encoder, decoder
 
 
 def avatar_vae(number_type: str, variance: float | None = None, build=networks.avatar_vae_networks) -> models.VAE:
@@ -73,7 +54,8 @@ def matrix_product(number_type: str) -> float:
 
 def step() -> None:
     types = ["float32", *(["bfloat16"] if runtime.has_bfloat16() else [])]
-    variants = {"published networks, float32": ("float32", published_networks)}
+    build_published = functools.partial(published.networks, keras, **published.SYSTEM_15)
+    variants = {"published networks, float32": ("float32", build_published)}
     variants |= {f"course, {name}": (name, networks.avatar_vae_networks) for name in types}
     images = data.load_cartoonset(limit=640).images
     batch = data.to_float(images[:BATCH])

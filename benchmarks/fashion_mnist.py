@@ -19,6 +19,7 @@ from pathlib import Path
 
 import keras as keras3
 import numpy as np
+import published
 import tensorflow as tf
 import tf_keras as keras
 
@@ -51,30 +52,9 @@ def images_per_second(steps: dict, batches: list, rounds: int = 5, seconds: floa
     return best
 
 
-def published_batchnorm_networks(kind):
-    """System 14's two networks as published, biases included, under the Keras ``kind``."""
-    layers = kind.layers
-
-    def normalised(layer):
-        return [layer, layers.BatchNormalization(momentum=0.9), layers.LeakyReLU(0.3)]
-
-    encoder = kind.Sequential([kind.Input((28, 28, 1))])
-    for filters, strides in ((32, 1), (64, 2), (64, 2), (64, 1)):
-        for layer in normalised(layers.Conv2D(filters, 3, strides, "same")):
-            encoder.add(layer)
-    encoder.add(layers.Flatten())
-    encoder.add(layers.Dense(4))
-    decoder = kind.Sequential([kind.Input((2,)), layers.Dense(7 * 7 * 64), layers.Reshape((7, 7, 64))])
-    for filters, strides in ((64, 1), (64, 2), (32, 2)):
-        for layer in normalised(layers.Conv2DTranspose(filters, 3, strides, "same")):
-            decoder.add(layer)
-    decoder.add(layers.Conv2DTranspose(1, 3, 1, "same", activation="sigmoid"))
-    return encoder, decoder
-
-
 def published_batchnorm_step(kind):
     """System 14 as published: 1000 x mean squared error + KL, two tapes, two updates."""
-    encoder, decoder = published_batchnorm_networks(kind)
+    encoder, decoder = published.networks(kind, **published.SYSTEM_14)
     optimizers = [kind.optimizers.Adam(5e-4) for _ in range(2)]
     for optimizer, network in zip(optimizers, (encoder, decoder), strict=True):
         optimizer.build(network.trainable_variables)
