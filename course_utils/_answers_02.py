@@ -259,6 +259,6 @@ MONTE_CARLO_KL = Exercise(
     "The estimate needs no formula, only `sample` and `log_prob`.",
     estimates,
     prepare=_log_densities,
-    calls=4,
+    calls=16,
     trials=3,
 )

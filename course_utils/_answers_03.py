@@ -334,6 +334,6 @@ SCORE_GRADIENT = Exercise(
     "The derivative of E[z^2] = mean^2 + sd^2 is 2 mean.",
     estimates,
     prepare=_score_draws,
-    calls=6,
+    calls=16,
     trials=4,
 )
