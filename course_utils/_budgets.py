@@ -52,15 +52,9 @@ BUDGETS = {
         "full": {"images": 60_000, "epochs": 20, "points": 51_200, "fit_epochs": 60},
     },
     "05": {
-        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_images": 12_800, "batchnorm_epochs": 3, "dense_epochs": 5},
-        "laptop": {"images": 60_000, "epochs": 4, "batchnorm_images": 60_000, "batchnorm_epochs": 1, "dense_epochs": 3},
-        "full": {
-            "images": 60_000,
-            "epochs": 10,
-            "batchnorm_images": 60_000,
-            "batchnorm_epochs": 30,
-            "dense_epochs": 10,
-        },
+        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_epochs": 3, "dense_epochs": 5},
+        "laptop": {"images": 60_000, "epochs": 4, "batchnorm_epochs": 1, "dense_epochs": 3},
+        "full": {"images": 60_000, "epochs": 10, "batchnorm_epochs": 30, "dense_epochs": 10},
     },
     "06": {
         "smoke": {

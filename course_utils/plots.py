@@ -85,12 +85,10 @@ def show_images(
 
     Args:
         images: ``(number, height, width, channels)``, uint8 or floats in [0, 1].
-        size: inches an image.
+        size: inches across an image.
     """
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * size, rows * (size + (0.22 if titles else 0)) + 0.45), squeeze=False
-    )
+    rows, high = -(-len(images) // columns), size * images.shape[1] / images.shape[2] + (0.22 if titles else 0)
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * size, rows * high + 0.45), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for index, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):

@@ -73,6 +73,14 @@ def test_grey_levels_are_not_stretched():
     assert plt.gcf().axes[0].images[0].get_clim() == (0, 255)
 
 
+def test_a_grid_of_wide_images_leaves_no_room_between_its_rows():
+    heights = []
+    for width in (28, 56):
+        plots.show_images(np.zeros((9, 28, width, 1)), columns=3, size=2)
+        heights.append(plt.gcf().get_figheight() - 0.45)
+    assert heights == pytest.approx([6, 3])
+
+
 def test_curves_have_one_line_a_name():
     plots.curves({"loss": [3, 2, 1], "val_loss": [3, 3, 3]}, "title", "nats per image")
     axis = plt.gcf().axes[0]

@@ -163,8 +163,8 @@ print("ready")
 #   Drive first, and its checkpoints go there.
 #
 # Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of each lesson,
-# collapsed (handouts come without them). After lesson 06, take one thing and change it: a data set of your own in place of the garments, a prior of
-# two normals, a likelihood for colours. The asserts tell you what no longer holds.
+# collapsed (handouts come without them). After lesson 06, take one thing and change it: a data set of your own in place
+# of the garments, a prior of two normals, a likelihood for colours. The asserts tell you what no longer holds.
 #
 # ## In this notebook we saw
 #

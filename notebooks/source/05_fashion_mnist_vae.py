@@ -701,8 +701,8 @@ assert abs(variance - 0.392) < 1e-12
 #
 # ## Train it
 #
-# Encoder, decoder and prior are all distributions now, as in lesson 04, and `fit` maximises the ELBO. The published recipe
-# holds the rate at 0.0005 for many epochs; a warm-up to 0.002 lets one epoch do at the `laptop` budget.
+# Encoder, decoder and prior are all distributions now, as in lesson 04, and `fit` maximises the ELBO. The published
+# recipe holds the rate at 0.0005 for many epochs; a warm-up to 0.002 lets one epoch do at the `laptop` budget.
 
 # %%
 vae = models.VAE(
@@ -710,8 +710,7 @@ vae = models.VAE(
     models.gaussian_of(decoder_network, variance),
     models.standard_normal(latent_dim),
 )
-grey_images = fashion.train_images[: budget.batchnorm_images]
-history = training.fit(vae, grey_images, epochs=passes * budget.batchnorm_epochs, peak_rate=2e-3, verbose=1)
+history = training.fit(vae, train_images, epochs=passes * budget.batchnorm_epochs, peak_rate=2e-3, verbose=1)
 print(f"{encoder_network.count_params() + decoder_network.count_params():,} parameters")
 
 # %% [markdown]

@@ -267,8 +267,8 @@ left_out = sum(
 assert left_out == 512 and trainable + left_out == 2_723_411
 
 # %% [markdown]
-# Nearly two and a half million of those sit in the dense layers around the code. The convolutions are small, and nearly all the work:
-# count a multiplication for each weight of a layer at each place where it is applied.
+# Nearly two and a half million of those sit in the dense layers around the code. The convolutions are small, and nearly
+# all the work: count a multiplication for each weight of a layer at each place where it is applied.
 
 
 # %%
@@ -292,6 +292,7 @@ print(
 )
 
 # %% tags=["claim"]
+assert 2.4e6 < in_dense < 2.5e6  # a weight of a dense layer is applied once
 assert in_convolutions > 50 * in_dense
 
 # %% [markdown]
@@ -396,8 +397,8 @@ animation.show(film, alt="Reconstructions and fitted draws grow from a blur to f
 
 # %% [markdown]
 # The upper row learns faces: the oval first, then skin and hair, then dark glasses. The middle row never settles into
-# faces, and more training does not help. The lower row comes from the same decoder at the same moment, and it does. Why that
-# is so is the question of this lesson.
+# faces, and more training does not help. The lower row comes from the same decoder at the same moment, and it does. Why
+# that is so is the question of this lesson.
 #
 # ## Put the two losses side by side
 
@@ -480,6 +481,7 @@ for name, distance in distances.items():
 # %% tags=["claim"]
 assert distances["calibrated, reconstructions"] < distances["published, reconstructions"]
 assert distances["calibrated, prior"] > 3 * distances["calibrated, reconstructions"]
+assert distances["calibrated, prior"] > distances["published, prior"]
 
 # %% [markdown]
 # ## Find out where the codes went
@@ -526,9 +528,9 @@ print(f"KL(q(z) || p(z)), from the mixture to the prior: at least {paid - inform
 
 # %% [markdown]
 # Nearly everything. The optimizer could save those nats by shrinking the codes towards the origin and does not care to:
-# at a calibrated noise level the squared errors are worth so much more. An error that is smaller by one per cent is worth
-# $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats, which is about the whole KL. Hoffman and Johnson, 2016, call the
-# split *ELBO surgery*.
+# at a calibrated noise level the squared errors are worth so much more. An error that is smaller by one per cent is
+# worth $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats, which is about the whole KL. Hoffman and Johnson, 2016,
+# call the split *ELBO surgery*.
 
 # %% tags=["claim"]
 one_per_cent = 0.5 * dimensions * np.log(1 / 0.99)
@@ -566,24 +568,23 @@ distances["calibrated, fitted"] = distance_to_held_out(drawn_faces["fitted"])
 
 
 def nearest_training(pictures):
-    """The closest training avatar to each picture, and how far it is: root mean square over the shrunk pixels."""
-    found = [((small - picture) ** 2).mean(axis=1) for picture in shrunk(pictures)]
-    return train_images[np.argmin(found, axis=1)], np.sqrt(np.min(found, axis=1))
+    """The training avatar that is closest to each picture, over the shrunk pixels."""
+    return train_images[[np.argmin(((small - picture) ** 2).mean(axis=1)) for picture in shrunk(pictures)]]
 
 
 plots.compare_rows(
     {
         "prior": drawn_faces["calibrated"][:8],
         "fitted": drawn_faces["fitted"][:8],
-        "closest\ntraining\navatar": nearest_training(drawn_faces["fitted"][:8])[0],
+        "closest\ntraining\navatar": nearest_training(drawn_faces["fitted"][:8]),
     },
     title="The same decoder, asked in the right place",
     size=1.35,
 )
 print(f"Fréchet distance: prior {distances['calibrated, prior']:.1f}, fitted {distances['calibrated, fitted']:.1f}")
 from_training = {
-    "fitted draws": nearest_training(drawn_faces["fitted"][: len(held_out)])[1],
-    "held-out avatars": nearest_training(held_out)[1],
+    "fitted draws": metrics.nearest_distance(shrunk(drawn_faces["fitted"][: len(held_out)]), small),
+    "held-out avatars": metrics.nearest_distance(shrunk(held_out), small),
 }
 for name, values in from_training.items():
     print(
@@ -618,7 +619,8 @@ plt.show()
 
 # %% [markdown]
 # Shape and hair come back, skin nearly, dark glasses too. Thin frames and light beards often get lost: this is a short
-# training on few images. Lines are soft: the likelihood takes each pixel for independent of its neighbours, so a line that is off by one pixel counts as two wrong lines, and a blur is the cheaper answer.
+# training on few images. Lines are soft: the likelihood takes each pixel for independent of its neighbours, so a line
+# that is off by one pixel counts as two wrong lines, and a blur is the cheaper answer.
 #
 # ## Put an autoencoder beside it
 #
@@ -650,10 +652,12 @@ figure, axes = plt.subplots(1, 2, figsize=(13, 6))
 for axis, (name, points) in zip(axes, {"Autoencoder": ae_codes, "VAE": train_mean}.items(), strict=True):
     plane = TSNE(init="pca", random_state=runtime.SEED).fit_transform(points[:5000])
     plots.latent_plane(axis, plane, hair[avatars.train][:5000], hair_names, name_classes=False)
+    for cloud in axis.collections:
+        cloud.set_sizes([22])
     low, high = plane.min(axis=0), plane.max(axis=0)
     axis.set_title(f"{name}: [{low[0]:.0f}, {high[0]:.0f}] x [{low[1]:.0f}, {high[1]:.0f}]")
     axis.set(xlabel="first t-SNE axis (no unit)", ylabel="second t-SNE axis (no unit)")
-figure.legend(axes[0].collections, hair_names, loc="outside right center", title="hair", markerscale=3)
+figure.legend(axes[0].collections, hair_names, loc="outside right center", title="hair", markerscale=2)
 plt.show()
 
 # %% [markdown]
