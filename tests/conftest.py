@@ -1,0 +1,15 @@
+"""Every test draws the same numbers in every run, alone or among others: what fails once can be repeated."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from course_utils import runtime
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers(monkeypatch):
+    runtime.set_seed()
+    make, seeds = np.random.default_rng, itertools.count()
+    monkeypatch.setattr(np.random, "default_rng", lambda seed=None: make(next(seeds) if seed is None else seed))
