@@ -133,6 +133,15 @@ UNIFORM_CODES = Exercise(
             _between(lambda low, high: (0 * low, high - low), independent=False),
         ),
         mistake(
+            "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for "
+            "one sign of min at most: these codes have dimensions of both kinds.",
+            _between(lambda low, high: (low, low + high), independent=False),
+            _between(lambda low, high: (low, low + high - np.abs(low)), independent=False),
+            _between(lambda low, high: (low, low + high + np.abs(low)), independent=False),
+            _between(lambda low, high: (0 * low, high + np.abs(low)), independent=False),
+            _between(lambda low, high: (0 * low, high), independent=False),
+        ),
+        mistake(
             "the draws lie in (0, 1) whatever the codes are: they are not scaled to the bounds.",
             _between(lambda low, high: (0 * low, 0 * high + 1), independent=False),
         ),
@@ -205,8 +214,15 @@ def _clipped_normal(noisy, images, sd) -> bool:
     return looks_uniform(share)
 
 
-def _shared_noise(noisy, images) -> bool:
-    return constant_along(_noise(noisy, images), 0) or constant_along(_noise(noisy, images), (1, 2, 3))
+def _shared(noisy, images, axis) -> bool:
+    """Whether there is noise, and the same along ``axis``."""
+    noise = _noise(noisy, images)
+    return np.nanstd(noise) > 1e-3 and constant_along(noise, axis)
+
+
+def _replaced(noisy, images) -> bool:
+    """Whether a part of the pixels is as it was, and the others are not."""
+    return 0.01 < np.mean(np.isclose(noisy, images, atol=1e-6)) < 1
 
 
 def _is(array, images) -> bool:
@@ -216,7 +232,8 @@ def _is(array, images) -> bool:
 def _right_pair(output, images, sd, rng):
     noisy, target = output
     inside = noisy.min() >= 0 and noisy.max() <= 1
-    return _is(target, images) and inside and _clipped_normal(noisy, images, sd) and not _shared_noise(noisy, images)
+    shared = _shared(noisy, images, 0) or _shared(noisy, images, (1, 2, 3))
+    return _is(target, images) and inside and _clipped_normal(noisy, images, sd) and not shared
 
 
 def _describe_pair(output, images, sd, rng):
@@ -256,14 +273,19 @@ DENOISING_PAIR = Exercise(
             lambda output, images, *_: np.std(output[1] - images) > 0.02 and abs(np.mean(output[1] - images)) < 0.1,
         ),
         mistake(
+            "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another "
+            "denoising task: add Gaussian noise to every pixel, with the standard deviation noise_sd.",
+            lambda output, images, *_: _is(output[1], images) and _replaced(output[0], images),
+        ),
+        mistake(
             "there is one noise pattern for all images. The network subtracts that one pattern and learns nothing "
             "else: give the noise the shape of the images.",
-            lambda output, images, *_: _is(output[1], images) and constant_along(_noise(output[0], images), 0),
+            lambda output, images, *_: _is(output[1], images) and _shared(output[0], images, 0),
         ),
         mistake(
             "there is one number of noise for each image: it makes the whole image lighter or darker. Give the noise "
             "the shape of the images.",
-            lambda output, images, *_: _is(output[1], images) and constant_along(_noise(output[0], images), (1, 2, 3)),
+            lambda output, images, *_: _is(output[1], images) and _shared(output[0], images, (1, 2, 3)),
         ),
         mistake(
             "the inputs are not clipped: some pixels are below 0 or above 1, where no image has any.",
@@ -282,13 +304,11 @@ DENOISING_PAIR = Exercise(
         mistake(
             "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which "
             "method of `rng` draws that?",
-            lambda output, images, *_: _is(output[1], images) and np.nanmin(_noise(output[0], images)) > -1e-5,
+            lambda output, images, *_: _is(output[1], images) and np.min(output[0] - images) > -1e-5,
         ),
         mistake(
             "the noise is uniform, not normal: there is none beyond a fixed bound.",
-            lambda output, images, sd, rng: (
-                _is(output[1], images) and np.nanmax(np.abs(_noise(output[0], images))) < 1.8 * sd
-            ),
+            lambda output, images, sd, rng: _is(output[1], images) and np.max(np.abs(output[0] - images)) < 1.8 * sd,
         ),
     ),
     lambda images, *_: dict(zip(("n", "height", "width", "channels"), images.shape, strict=True)),

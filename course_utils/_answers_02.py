@@ -9,17 +9,20 @@ import tensorflow_probability as tfp
 from course_utils._comparing import (
     REPEATS,
     Exercise,
+    averaged,
     draw_log_variance,
     draw_normal,
     encoded_axes,
     equals,
     estimates,
     fresh_seed,
-    in_float64,
+    mean_of_rows,
     mistake,
     satisfies,
     scatters,
     sizes,
+    slips,
+    summed,
     summed_rows,
 )
 
@@ -45,6 +48,10 @@ def _kl_of(**changes):
     return lambda *inputs: _kl(*np.float64(inputs), **changes)
 
 
+def _scaled(answer, *scales):
+    return [lambda *inputs, scale=scale: scale * answer(*np.float64(inputs)) for scale in scales]
+
+
 KL_NORMALS = Exercise(
     ("mean_q", "sd_q", "mean_p", "sd_p"),
     _draw_normals,
@@ -53,12 +60,12 @@ KL_NORMALS = Exercise(
         mistake(
             "this is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets "
             "q spread where p is not.",
-            lambda mean_q, sd_q, mean_p, sd_p: _kl(mean_p, sd_p, mean_q, sd_q),
+            *_scaled(lambda mean_q, sd_q, mean_p, sd_p: _kl(mean_p, sd_p, mean_q, sd_q), 1, -1, 2, -2),
         ),
         mistake(
             "the sign is wrong: this is the negated divergence. A KL is never negative, and a loss with this sign "
             "drives q away from p.",
-            lambda *inputs: -_kl(*inputs),
+            *_scaled(_kl, -1, -2),
         ),
         mistake(
             "a factor 1/2 is missing (or the constant -1/2). Set q = p: every KL must be 0 there. Then take q = N(1, "
@@ -73,7 +80,7 @@ KL_NORMALS = Exercise(
         mistake(
             "standard deviations stand where variances belong. The arguments are standard deviations: square them. "
             "With both equal to 1 you cannot see it.",
-            lambda mean_q, sd_q, mean_p, sd_p: _kl(mean_q, sd_q**0.5, mean_p, sd_p**0.5),
+            *_scaled(lambda mean_q, sd_q, mean_p, sd_p: _kl(mean_q, sd_q**0.5, mean_p, sd_p**0.5), 1, -1, 2),
             lambda mean_q, sd_q, mean_p, sd_p: np.log(sd_p / sd_q) + (sd_q + (mean_q - mean_p) ** 2) / (2 * sd_p) - 0.5,
             lambda mean_q, sd_q, mean_p, sd_p: (
                 np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p) - 0.5
@@ -119,6 +126,11 @@ def _kl_terms(mean, log_variance):
     return 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance)
 
 
+def _misread(terms):
+    """An answer from terms that are wrong themselves, with each further slip."""
+    return slips(terms, (1, 2, -1, -2), summed, averaged)
+
+
 KL_TO_STANDARD_NORMAL = Exercise(
     ("mean", "log_variance"),
     _draw_encoded,
@@ -127,58 +139,68 @@ KL_TO_STANDARD_NORMAL = Exercise(
         mistake(
             "you average over the latent dimensions, and nats add up: sum over the last axis. The mean makes the KL "
             "latent_dim times too weak in a loss.",
-            in_float64(lambda mean, log_variance: np.mean(_kl_terms(mean, log_variance), axis=-1)),
+            *slips(_kl_terms, (1, 2), averaged),
         ),
         mistake(
             "this is the mean over the batch and the latent dimensions, one number. Sum over the last axis and leave "
             "the batch: the KL is latent_dim times too weak in yours.",
-            in_float64(lambda mean, log_variance: np.mean(_kl_terms(mean, log_variance))),
+            *slips(_kl_terms, (1, 2), np.mean),
         ),
         mistake(
             "you sum over the batch too, so the KL grows with the batch size. One value for each image is asked for: "
             "which axis is the latent one?",
-            in_float64(lambda mean, log_variance: np.sum(_kl_terms(mean, log_variance))),
+            *slips(_kl_terms, (1, 2), np.sum),
         ),
         mistake(
             "this is the scalar mean over the batch. The number is right for a loss, but here one value for each "
             "image is asked for, shape (batch,).",
-            in_float64(lambda mean, log_variance: np.mean(np.sum(_kl_terms(mean, log_variance), axis=-1))),
+            *slips(_kl_terms, (1,), mean_of_rows),
         ),
         mistake(
             "a factor 1/2 is missing: mean 1 and variance 1 must give 0.5 in one dimension. In a loss this is a beta "
             "of 2, and the codes carry less.",
-            summed_rows(lambda mean, log_variance: 2 * _kl_terms(mean, log_variance)),
+            *slips(_kl_terms, (2,), summed, mean_of_rows),
         ),
         mistake(
             "the sign is wrong: this is the negated KL. A KL is never negative, and training would drive the codes "
             "away from the prior without end.",
-            summed_rows(lambda mean, log_variance: -_kl_terms(mean, log_variance)),
+            *slips(_kl_terms, (-1,), summed, mean_of_rows, np.sum),
+        ),
+        mistake(
+            "two slips: the sign is wrong, so a KL comes out negative, and the 1/2 is forgotten as well. Mean 1 and "
+            "variance 1 must give 0.5 in one dimension.",
+            *slips(_kl_terms, (-2,), summed, mean_of_rows, np.sum),
+        ),
+        mistake(
+            "two slips: the sign is wrong, so a KL comes out negative, and you take the mean where nats add up. Sum "
+            "over the last axis.",
+            *slips(_kl_terms, (-1, -2), averaged, np.mean),
         ),
         mistake(
             "the log variance is taken for the variance. It may be negative, a variance may not: which function "
             "turns one into the other?",
-            summed_rows(lambda mean, variance: 0.5 * (variance + mean**2 - 1 - np.log(variance))),
-            summed_rows(lambda mean, variance: 0.5 * (variance + mean**2 - 1 - variance)),
-            summed_rows(lambda mean, variance: 0.5 * (np.exp(variance) + mean**2 - 1 - np.log(variance))),
+            *_misread(lambda mean, variance: 0.5 * (variance + mean**2 - 1 - np.log(variance))),
+            *_misread(lambda mean, variance: 0.5 * (variance + mean**2 - 1 - variance)),
+            *_misread(lambda mean, variance: 0.5 * (np.exp(variance) + mean**2 - 1 - np.log(variance))),
         ),
         mistake(
             "the log variance is taken for the log standard deviation: the spread enters twice over. ln(variance) is "
             "2 ln(sd) already.",
-            summed_rows(lambda mean, log_sd: 0.5 * (np.exp(2 * log_sd) + mean**2 - 1 - 2 * log_sd)),
-            summed_rows(lambda mean, log_sd: 0.5 * (np.exp(2 * log_sd) + mean**2 - 1 - log_sd)),
-            summed_rows(lambda mean, log_sd: 0.5 * (np.exp(log_sd) + mean**2 - 1 - 2 * log_sd)),
+            *_misread(lambda mean, log_sd: 0.5 * (np.exp(2 * log_sd) + mean**2 - 1 - 2 * log_sd)),
+            *_misread(lambda mean, log_sd: 0.5 * (np.exp(2 * log_sd) + mean**2 - 1 - log_sd)),
+            *_misread(lambda mean, log_sd: 0.5 * (np.exp(log_sd) + mean**2 - 1 - 2 * log_sd)),
         ),
         mistake(
             "the log variance is taken for the standard deviation. It may be negative: it needs an exponential "
             "before it is a spread.",
-            summed_rows(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - 2 * np.log(sd))),
-            summed_rows(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - np.log(sd**2))),
-            summed_rows(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - sd)),
+            *_misread(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - 2 * np.log(sd))),
+            *_misread(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - np.log(sd**2))),
+            *_misread(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - sd)),
         ),
         mistake(
             "this is the other direction, KL(N(0, I) || q). The ELBO averages under q: mean and variance of the "
             "first distribution stand on top.",
-            summed_rows(lambda mean, log_variance: 0.5 * ((1 + mean**2) * np.exp(-log_variance) - 1 + log_variance)),
+            *_misread(lambda mean, log_variance: 0.5 * ((1 + mean**2) * np.exp(-log_variance) - 1 + log_variance)),
         ),
     ),
     encoded_axes,

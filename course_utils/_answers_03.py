@@ -12,6 +12,7 @@ from course_utils._comparing import (
     REPEATS,
     Exercise,
     NotYet,
+    averaged,
     constant_along,
     draw_log_variance,
     draw_normal,
@@ -20,10 +21,13 @@ from course_utils._comparing import (
     estimates,
     in_float64,
     looks_uniform,
+    mean_of_rows,
     mistake,
     satisfies,
     scatters,
     sizes,
+    slips,
+    summed,
     summed_rows,
     uncorrelated,
 )
@@ -199,6 +203,15 @@ def _density(**changes):
     return summed_rows(lambda *inputs: _density_terms(*inputs, **changes))
 
 
+def _density_terms_without_constant(*inputs):
+    return _density_terms(*inputs, constant=0.0)
+
+
+def _misread(terms):
+    """An answer from terms that are wrong themselves, averaged or with the wrong sign as well."""
+    return slips(terms, (1, -1), summed, averaged)
+
+
 LOG_NORMAL_DENSITY = Exercise(
     ("z", "mean", "log_variance"),
     _draw_density,
@@ -217,13 +230,12 @@ LOG_NORMAL_DENSITY = Exercise(
         mistake(
             "the constant with 2 pi is forgotten. Gradients do not feel it, but every log-likelihood is 0.919 nats "
             "too high for each dimension.",
-            _density(constant=0.0),
+            *slips(_density_terms_without_constant, (1, 2), summed, averaged),
         ),
         mistake(
             "you average over the dimensions. Densities of independent dimensions multiply, so their logarithms add: "
             "sum over the last axis.",
-            in_float64(lambda *inputs: np.mean(_density_terms(*inputs), axis=-1)),
-            in_float64(lambda *inputs: np.mean(_density_terms(*inputs))),
+            *slips(_density_terms, (1, 2), averaged, np.mean),
         ),
         mistake(
             "this is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to "
@@ -232,28 +244,29 @@ LOG_NORMAL_DENSITY = Exercise(
         ),
         mistake(
             "the sign is wrong: this is minus the log density. Points near the mean must get the highest value.",
-            summed_rows(lambda *inputs: -_density_terms(*inputs)),
+            *slips(_density_terms, (-1, -2), summed, averaged, mean_of_rows, np.sum, np.mean),
+            *slips(_density_terms_without_constant, (-1, -2), summed, averaged, mean_of_rows, np.sum, np.mean),
         ),
         mistake(
             "the log variance is taken for the variance. It may be negative: divide by its exponential.",
-            summed_rows(lambda z, mean, variance: -0.5 * (LOG_2PI + np.log(variance) + (z - mean) ** 2 / variance)),
-            summed_rows(lambda z, mean, variance: -0.5 * (LOG_2PI + variance + (z - mean) ** 2 / variance)),
+            *_misread(lambda z, mean, variance: -0.5 * (LOG_2PI + np.log(variance) + (z - mean) ** 2 / variance)),
+            *_misread(lambda z, mean, variance: -0.5 * (LOG_2PI + variance + (z - mean) ** 2 / variance)),
         ),
         mistake(
             "the log variance is taken for the log standard deviation: 2 ln(sd) is what you are given already.",
-            summed_rows(lambda z, mean, log_sd: _density_terms(z, mean, 2 * log_sd)),
-            summed_rows(lambda z, mean, log_sd: -0.5 * (LOG_2PI + log_sd + (z - mean) ** 2 * np.exp(-2 * log_sd))),
+            *_misread(lambda z, mean, log_sd: _density_terms(z, mean, 2 * log_sd)),
+            *_misread(lambda z, mean, log_sd: -0.5 * (LOG_2PI + log_sd + (z - mean) ** 2 * np.exp(-2 * log_sd))),
         ),
         mistake(
             "the log variance is taken for the standard deviation. It may be negative: it needs an exponential "
             "before it is a spread.",
-            summed_rows(lambda z, mean, sd: -0.5 * (LOG_2PI + 2 * np.log(sd) + (z - mean) ** 2 / sd**2)),
-            summed_rows(lambda z, mean, sd: -0.5 * (LOG_2PI + np.log(sd**2) + (z - mean) ** 2 / sd**2)),
+            *_misread(lambda z, mean, sd: -0.5 * (LOG_2PI + 2 * np.log(sd) + (z - mean) ** 2 / sd**2)),
+            *_misread(lambda z, mean, sd: -0.5 * (LOG_2PI + np.log(sd**2) + (z - mean) ** 2 / sd**2)),
         ),
         mistake(
             "the distance is divided by the standard deviation, not by the variance. Double the spread: a point at a "
             "fixed distance in standard deviations must keep its term.",
-            summed_rows(
+            *_misread(
                 lambda z, mean, log_variance: (
                     -0.5 * (LOG_2PI + log_variance + (z - mean) ** 2 * np.exp(-0.5 * log_variance))
                 )
@@ -261,11 +274,11 @@ LOG_NORMAL_DENSITY = Exercise(
         ),
         mistake(
             "you sum over the batch too. One log density for each row is asked for, shape (batch,).",
-            in_float64(lambda *inputs: np.sum(_density_terms(*inputs))),
+            *slips(_density_terms, (1, 2), np.sum),
         ),
         mistake(
             "you average over the batch. One log density for each row is asked for, shape (batch,).",
-            in_float64(lambda *inputs: np.mean(np.sum(_density_terms(*inputs), axis=-1))),
+            *slips(_density_terms, (1, 2), mean_of_rows),
         ),
     ),
     encoded_axes,

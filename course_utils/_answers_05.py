@@ -35,6 +35,12 @@ def _clipped(floor):
     return terms
 
 
+def _either_sign(terms):
+    """Answers from terms that are wrong themselves, summed or averaged over pixels, perhaps with the wrong sign too."""
+    signed = (terms, lambda *inputs: -terms(*inputs))
+    return [_pixels(each, reduce) for each in signed for reduce in (np.sum, np.mean)]
+
+
 LOG_LIKELIHOOD = Exercise(
     ("images", "logits"),
     _draw_logits,
@@ -43,14 +49,13 @@ LOG_LIKELIHOOD = Exercise(
         mistake(
             "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be "
             "surer than 0.73, and the images stay grey.",
-            _pixels(lambda images, logits: _likelihood_terms(images, expit(logits))),
-            _pixels(lambda images, logits: -_likelihood_terms(images, expit(logits))),
+            *_either_sign(lambda images, logits: _likelihood_terms(images, expit(logits))),
         ),
         mistake(
             "the logits are read as probabilities, because the cross-entropy was not told that they are logits: "
             "`from_logits`.",
-            *(_pixels(_clipped(np.float32(floor))) for floor in (1e-7, 0)),  # tf_keras and Keras 3
-            *(_pixels(lambda *inputs, f=floor: -_clipped(np.float32(f))(*inputs)) for floor in (1e-7, 0)),
+            *_either_sign(_clipped(np.float32(1e-7))),  # tf_keras
+            *_either_sign(_clipped(np.float32(0))),  # Keras 3
         ),
         mistake(
             "you take the mean over pixels. The log-likelihood of an image is the sum: with the mean the KL weighs "
@@ -68,15 +73,17 @@ LOG_LIKELIHOOD = Exercise(
         mistake(
             "the images are inverted (1 - x): the ones are scored with the probability of a zero. Training would "
             "draw the background.",
-            _pixels(lambda images, logits: _likelihood_terms(1 - images, logits)),
+            *_either_sign(lambda images, logits: _likelihood_terms(1 - images, logits)),
         ),
         mistake(
             "you take the mean over the batch. One value for each image is asked for, shape (batch,).",
             in_float64(lambda images, logits: np.mean(np.sum(_likelihood_terms(images, logits), axis=(1, 2, 3)))),
+            in_float64(lambda images, logits: -np.mean(np.sum(_likelihood_terms(images, logits), axis=(1, 2, 3)))),
         ),
         mistake(
             "you take the sum over the batch. One value for each image is asked for, shape (batch,).",
             in_float64(lambda images, logits: np.sum(_likelihood_terms(images, logits))),
+            in_float64(lambda images, logits: -np.sum(_likelihood_terms(images, logits))),
         ),
     ),
     lambda images, logits: {"batch": len(images), "height or width": 28},

@@ -92,26 +92,56 @@ def satisfies(entry: Callable, output, material: tuple, calls: int = 1) -> bool:
 
 
 def estimates(entry: Callable, output: np.ndarray, material: tuple, calls: int = 1) -> bool:
-    """The entry is draws; the output is one estimate of their mean for each call."""
+    """The entry is draws; the output is one estimate of their mean for each call.
+
+    The calls may scatter less than the entry does, but not much more: a mean over few draws, or over draws that are
+    not independent, can be right by chance.
+    """
     value, tolerance = expected(entry, material, calls)
-    return bool(abs(output.mean() - value) < tolerance)
+    return bool(abs(output.mean() - value) < tolerance) and _spread(output) < widest(entry, material)
 
 
-def expected(entry: Callable, material: tuple, calls: int) -> tuple[float, float]:
+def estimates_once(entry: Callable, output: np.ndarray, material: tuple, calls: int = 1) -> bool:
+    """As ``estimates``, for what is chosen once for all calls: which code goes with which image.
+
+    Half a call, because two images may swap their codes.
+    """
+    return estimates(entry, output, material, 0.5)
+
+
+def expected(entry: Callable, material: tuple, calls: float) -> tuple[float, float]:
     """Mean of an entry's draws, shape ``(repeats, draws)``, and how far a mean over ``calls`` calls may lie from it.
 
-    6.5 standard errors: less than 1e-10 of right answers lie further off. Each column has its own distribution.
+    6.5 standard errors: less than 1e-10 of right answers lie further off.
     """
     samples = entry(*material)
-    repeats, number = samples.shape
-    variance = np.mean(np.var(samples, axis=0, ddof=1)) / number * (1 / repeats + 1 / calls)
-    return samples.mean(), 6.5 * np.sqrt(variance) + 1e-4 * abs(samples.mean())
+    error = one_call(samples) * np.sqrt(1 / len(samples) + 1 / calls)
+    return samples.mean(), 6.5 * error + 1e-4 * abs(samples.mean())
+
+
+def one_call(samples: np.ndarray) -> float:
+    """Standard deviation of a mean over one row of the draws. Each column has its own distribution."""
+    return np.sqrt(np.mean(np.var(samples, axis=0, ddof=1)) / samples.shape[1])
+
+
+def widest(entry: Callable, material: tuple) -> float:
+    """How far calls may scatter: four times what one call does. Chance does not take eight calls that far."""
+    samples = entry(*material)
+    return 4 * one_call(samples) + 1e-4 * abs(samples.mean())
+
+
+def _spread(output: np.ndarray) -> float:
+    return output.std(ddof=1) if output.size > 1 else 0.0
 
 
 def apart(exercise: Exercise, material: tuple) -> bool:
     """Whether chance cannot take the right answer for a wrong one here, nor one mistake for another."""
-    ways = [(None, exercise.right), *((m.says, a) for m in exercise.mistakes if m.by is None for a in m.answers)]
-    values = [(says, *expected(answer, material, exercise.calls)) for says, answer in ways]
+    ways = [(None, exercise.right, exercise.calls)]
+    for usual in exercise.mistakes:
+        if usual.by is not satisfies:
+            calls = 0.5 if usual.by is estimates_once else exercise.calls
+            ways += [(usual.says, answer, calls) for answer in usual.answers]
+    values = [(says, *expected(answer, material, calls)) for says, answer, calls in ways]
     return all(
         abs(value - other) > tolerance + slack
         for i, (says, value, tolerance) in enumerate(values)
@@ -157,13 +187,12 @@ def fresh_seed() -> tf.Tensor:
 
 
 def scatters(right):
-    """A test: the calls differ far more than estimates from ``number`` draws do, and lie around the right value."""
+    """A test: the calls differ more than ``estimates`` allows, and lie around the right value."""
 
     def test(output, *material):
         samples = right(*material)
-        one_call = samples.std() / np.sqrt(samples.shape[1])
-        spread = output.std(ddof=1)
-        return spread > 3 * one_call and abs(output.mean() - samples.mean()) < 5 * samples.std()
+        around = abs(output.mean() - samples.mean()) < 5 * samples.std()
+        return around and _spread(output) >= widest(right, material)
 
     return test
 
@@ -188,6 +217,27 @@ def in_float64(function):
 def summed_rows(terms):
     """The terms of each entry, shape ``(batch, latent_dim)``, summed over the latent dimensions."""
     return in_float64(lambda *inputs: np.sum(terms(*inputs), axis=-1))
+
+
+def summed(terms):
+    return np.sum(terms, axis=-1)
+
+
+def averaged(terms):
+    return np.mean(terms, axis=-1)
+
+
+def mean_of_rows(terms):
+    return np.mean(np.sum(terms, axis=-1))
+
+
+def slips(terms, scales, *reductions):
+    """Answers with several slips at once: the terms under each reduction, times each scale (-1: a wrong sign)."""
+    return [
+        in_float64(lambda *inputs, scale=scale, reduce=reduce: scale * reduce(terms(*inputs)))
+        for scale in scales
+        for reduce in reductions
+    ]
 
 
 def draw_log_variance(rng, batch, latent_dim):

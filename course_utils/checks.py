@@ -10,7 +10,7 @@ or a NumPy array.
 
 from collections.abc import Callable
 
-from course_utils import _answers_01, _answers_02, _answers_03, _answers_04, _answers_05
+from course_utils import _answers_01, _answers_02, _answers_03, _answers_04, _answers_05, _answers_06
 from course_utils._checking import run
 
 # ---- lesson 01: autoencoders ----
@@ -156,3 +156,15 @@ def interpolate(function: Callable) -> None:
     It gets two tensors ``(d,)`` and an int. It returns ``(steps, d)``, equally spaced, both ends included.
     """
     run(_answers_05.INTERPOLATE, function)
+
+
+# ---- lesson 06: a VAE on avatars ----
+
+
+def fitted_covariance(function: Callable) -> None:
+    """Lesson 06. ``function(mean, sd)`` returns the covariance of codes drawn for a whole set of images.
+
+    It gets the means and the standard deviations of the images' posteriors, NumPy arrays ``(n, d)``. It returns
+    ``(d, d)``: the covariance of a code that is drawn from the posterior of an image picked at random.
+    """
+    run(_answers_06.FITTED_COVARIANCE, function)

@@ -116,9 +116,48 @@ def elbo_by_sampling(vae, images):
     return float(np.mean(posterior.log_prob(z) - log_joint))
 
 
+def elbo_of_five_draws(vae, images):
+    posterior = vae.encoder(images)
+    log_likelihood = tf.add_n([vae.decoder(posterior.sample()).log_prob(images) for _ in range(5)]) / 5
+    z = posterior.sample()
+    kl = posterior.log_prob(z) - vae.prior.log_prob(z)
+    return tf.reduce_mean(kl) - tf.reduce_mean(log_likelihood)
+
+
+def elbo_by_hand(vae, images):
+    """From means and standard deviations, through probabilities and a cross-entropy."""
+    posterior = vae.encoder(images)
+    mean, sd = posterior.mean(), posterior.stddev()
+    kl = 0.5 * tf.reduce_sum(mean**2 + sd**2 - 1 - 2 * tf.math.log(sd), axis=-1)
+    probabilities = vae.decoder(mean + sd * tf.random.normal(tf.shape(mean))).mean()
+    cross_entropy = tf.reduce_sum(keras.losses.binary_crossentropy(images, probabilities), axis=(1, 2))
+    return tf.reduce_mean(kl + cross_entropy)
+
+
 def right_factor(model, images, posterior_of, prior):
     model(images)
     return float(sum(model.losses)) / float(tf.reduce_mean(tfd.kl_divergence(posterior_of(images), prior)))
+
+
+def factor_of_many_calls(model, images, posterior_of, prior):
+    """Over the mean of 20 calls, which is steadier than one."""
+    added = []
+    for _ in range(20):
+        model(images)
+        added.append(float(tf.add_n(model.losses)))
+    return np.mean(added) / np.mean(tfd.kl_divergence(posterior_of(images), prior))
+
+
+def factor_in_a_graph(calls):
+    def factor(model, images, posterior_of, prior):
+        @tf.function
+        def added():
+            model(images)
+            return tf.add_n(model.losses)
+
+        return np.mean([added() for _ in range(calls)]) / np.mean(tfd.kl_divergence(posterior_of(images), prior))
+
+    return factor
 
 
 def right_likelihood(images, logits):
@@ -148,6 +187,12 @@ def grid_in_tensorflow(number):
 def right_path(start, end, steps):
     time = tf.linspace(0.0, 1.0, steps)[:, None]
     return (1 - time) * start + time * end
+
+
+def right_covariance(mean, sd):
+    centred = mean - tf.reduce_mean(mean, axis=0)
+    between = tf.matmul(centred, centred, transpose_a=True) / len(mean)
+    return between + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))
 
 
 RIGHT = {
@@ -201,8 +246,14 @@ RIGHT = {
         lambda images, rng: rng.binomial(1, images / 255).astype(float),
         lambda images, rng: tf.cast(rng.random(images.shape) < images / 255, tf.float32),
     ],
-    "negative_elbo": [right_elbo, elbo_by_sampling, lambda vae, images: vae.negative_elbo(images)[0]],
-    "kl_factor": [right_factor],
+    "negative_elbo": [
+        right_elbo,
+        elbo_by_sampling,
+        elbo_of_five_draws,
+        elbo_by_hand,
+        lambda vae, images: vae.negative_elbo(images)[0],
+    ],
+    "kl_factor": [right_factor, factor_of_many_calls, factor_in_a_graph(1), factor_in_a_graph(20)],
     "log_likelihood": [right_likelihood, likelihood_of_tfp, likelihood_in_numpy],
     "prior_grid": [right_grid, grid_in_tensorflow],
     "interpolate": [
@@ -210,6 +261,11 @@ RIGHT = {
         lambda start, end, steps: tf.linspace(start, end, steps),
         lambda start, end, steps: np.linspace(start, end, steps),
         lambda start, end, steps: tf.stack([start + i / (steps - 1) * (end - start) for i in range(steps)]),
+    ],
+    "fitted_covariance": [
+        right_covariance,
+        lambda mean, sd: np.cov(mean.T) + np.diag((sd**2).mean(axis=0)),
+        lambda mean, sd: tfp.stats.covariance(mean) + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0)),
     ],
 }
 FORMULAS = ["psnr", "kl_normals", "kl_to_standard_normal", "log_normal_density", "log_likelihood", "interpolate"]
@@ -268,6 +324,50 @@ def sampled(vae, images):
 
 def elbo_of(combine):
     return lambda vae, images: combine(*sampled(vae, images)[1:])
+
+
+def elbo_with(z=None, log_likelihood=None):
+    """With an analytic KL, and another z or another likelihood."""
+    z = z or (lambda posterior: posterior.sample())
+    log_likelihood = log_likelihood or (lambda vae, z, images: vae.decoder(z).log_prob(images))
+
+    def elbo(vae, images):
+        posterior = vae.encoder(images)
+        kl = tfd.kl_divergence(posterior, vae.prior)
+        return tf.reduce_mean(kl) - tf.reduce_mean(log_likelihood(vae, z(posterior), images))
+
+    return elbo
+
+
+def elbo_estimated_at(z):
+    """With the KL estimated at the z that is decoded."""
+
+    def elbo(vae, images):
+        posterior = vae.encoder(images)
+        code = z(posterior)
+        log_joint = vae.decoder(code).log_prob(images) + vae.prior.log_prob(code)
+        return tf.reduce_mean(posterior.log_prob(code) - log_joint)
+
+    return elbo
+
+
+def draw_with_variance(posterior):
+    return posterior.mean() + posterior.variance() * tf.random.normal(posterior.mean().shape)
+
+
+def draw_for_the_batch(posterior):
+    return posterior.mean() + posterior.stddev() * tf.random.normal([1, 3])
+
+
+def variance_as_scale(vae, images):
+    posterior = vae.encoder(images)
+    posterior = tfd.MultivariateNormalDiag(posterior.mean(), posterior.variance())
+    return tf.reduce_mean(tfd.kl_divergence(posterior, vae.prior) - vae.decoder(posterior.sample()).log_prob(images))
+
+
+def twice_squashed(vae, z, images):
+    probabilities = vae.decoder(z).mean()
+    return -tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(images, probabilities), axis=(1, 2, 3))
 
 
 def mean_decoded(vae, images):
@@ -348,6 +448,13 @@ MISTAKES = {
     "uniform_codes": {
         "max - abs(min)": [lambda c, n, r: r.random((n, c.shape[1])) * (c.max(0) - np.abs(c.min(0)))],
         "min is not added": [lambda c, n, r: r.random((n, c.shape[1])) * (c.max(0) - c.min(0))],
+        "width of a dimension": [
+            lambda c, n, r: c.min(0) + c.max(0) * r.random((n, c.shape[1])),
+            lambda c, n, r: c.min(0) + (c.max(0) + np.abs(c.min(0))) * r.random((n, c.shape[1])),
+            lambda c, n, r: (c.max(0) + np.abs(c.min(0))) * r.random((n, c.shape[1])),
+            lambda c, n, r: c.min(0) + (c.max(0) - np.abs(c.min(0))) * r.random((n, c.shape[1])),
+            lambda c, n, r: c.max(0) * r.random((n, c.shape[1])),
+        ],
         "(0, 1)": [lambda c, n, r: r.random((n, c.shape[1]))],
         "one pair of bounds": [lambda c, n, r: r.uniform(c.min(), c.max(), (n, c.shape[1]))],
         "integers": [
@@ -371,6 +478,13 @@ MISTAKES = {
             lambda x, s, r: (lambda y: (np.clip(y, 0, 1), y))(x + s * r.normal(size=x.shape)),
         ],
         "targets are noisy as well. ": [lambda x, s, r: (noisy(x, s, r), noisy(x, s, r))],
+        "replaced": [
+            lambda x, s, r: (x * (r.random(x.shape) > 0.3), x),
+            lambda x, s, r: (x * (r.random((1, *x.shape[1:])) > s), x),
+            lambda x, s, r: (np.where(r.random(x.shape) < s, r.integers(0, 2, x.shape), x), x),
+            lambda x, s, r: (np.where(r.random(x.shape) < 0.1, 1.0, x), x),
+            lambda x, s, r: (np.where(r.random(x.shape) < s, r.random(x.shape), x), x),
+        ],
         "pattern for all": [lambda x, s, r: (noisy(x, s, r, (1, *x.shape[1:])), x)],
         "one number of noise": [
             lambda x, s, r: (noisy(x, s, r, (len(x), 1, 1, 1)), x),
@@ -384,8 +498,8 @@ MISTAKES = {
         "uniform, not normal": [lambda x, s, r: (np.clip(x + s * r.uniform(-1, 1, x.shape), 0, 1), x)],
     },
     "kl_normals": {
-        "reversed": [lambda a, s, b, t: right_kl(b, t, a, s)],
-        "negated": [lambda a, s, b, t: -right_kl(a, s, b, t)],
+        "reversed": [lambda a, s, b, t: right_kl(b, t, a, s), lambda a, s, b, t: -right_kl(b, t, a, s)],
+        "negated": [lambda a, s, b, t: -right_kl(a, s, b, t), lambda a, s, b, t: -2 * right_kl(a, s, b, t)],
         "factor 1/2": [
             lambda a, s, b, t: 2 * right_kl(a, s, b, t),
             lambda a, s, b, t: tf.math.log(t / s) + (s**2 + (a - b) ** 2) / t**2 - 0.5,
@@ -403,22 +517,39 @@ MISTAKES = {
         "log term is forgotten": [lambda a, s, b, t: (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5],
     },
     "kl_to_standard_normal": {
-        "average over the latent": [lambda m, lv: tf.reduce_mean(kl_terms(m, lv), axis=-1)],
+        "average over the latent": [
+            lambda m, lv: tf.reduce_mean(kl_terms(m, lv), axis=-1),
+            lambda m, lv: tf.reduce_mean(2 * kl_terms(m, lv), axis=-1),
+        ],
         "mean over the batch and": [lambda m, lv: -0.5 * tf.reduce_mean(1 + lv - m**2 - tf.exp(lv))],
         "sum over the batch": [lambda m, lv: tf.reduce_sum(kl_terms(m, lv))],
         "scalar mean": [lambda m, lv: tf.reduce_mean(right_kl_standard(m, lv))],
         "1/2 is missing": [lambda m, lv: tf.reduce_sum(m**2 + tf.exp(lv) - 1 - lv, -1)],
-        "negated": [lambda m, lv: -right_kl_standard(m, lv)],
+        "negated": [
+            lambda m, lv: -right_kl_standard(m, lv),
+            lambda m, lv: 0.5 * tf.reduce_mean(tf.reduce_sum(1 + lv - m**2 - tf.exp(lv), -1)),
+        ],
+        "forgotten as well": [lambda m, lv: tf.reduce_sum(1 + lv - m**2 - tf.exp(lv), -1)],
+        "nats add up. Sum over": [
+            lambda m, lv: 0.5 * tf.reduce_mean(1 + lv - m**2 - tf.exp(lv), -1),
+            lambda m, lv: 0.5 * tf.reduce_mean(1 + lv - m**2 - tf.exp(lv)),
+            lambda m, lv: tf.reduce_mean(1 + lv - m**2 - tf.exp(lv), -1),
+        ],
         "for the variance": [
             lambda m, v: 0.5 * tf.reduce_sum(m**2 + v - 1 - tf.math.log(v), -1),
             lambda m, v: 0.5 * tf.reduce_sum(m**2 + v - 1 - v, -1),
+            lambda m, v: 0.5 * tf.reduce_sum(1 + tf.math.log(v) - m**2 - v, -1),
+            lambda m, v: tf.reduce_mean(m**2 + v - 1 - tf.math.log(v), -1),
         ],
         "for the log standard": [lambda m, ls: 0.5 * tf.reduce_sum(m**2 + tf.exp(ls) ** 2 - 1 - 2 * ls, -1)],
         "for the standard": [
             lambda m, s: 0.5 * tf.reduce_sum(m**2 + s**2 - 1 - tf.math.log(s**2), -1),
             lambda m, s: 0.5 * tf.reduce_sum(m**2 + s**2 - 1 - 2 * tf.math.log(s), -1),
         ],
-        "other direction": [lambda m, lv: 0.5 * tf.reduce_sum((1 + m**2) / tf.exp(lv) - 1 + lv, -1)],
+        "other direction": [
+            lambda m, lv: 0.5 * tf.reduce_sum((1 + m**2) / tf.exp(lv) - 1 + lv, -1),
+            lambda m, lv: 0.5 * tf.reduce_mean((1 + m**2) / tf.exp(lv) - 1 + lv, -1),
+        ],
     },
     "monte_carlo_kl": {
         "come from p": [monte_carlo(lambda q, p, x: q.log_prob(x) - p.log_prob(x), 1)],
@@ -427,7 +558,10 @@ MISTAKES = {
         "sum over the draws": [lambda q, p, number: number * right_monte_carlo(q, p, number)],
         "use `log_prob`": [monte_carlo(lambda q, p, x: q.prob(x) - p.prob(x))],
         "is missing": [monte_carlo(lambda q, p, x: -p.log_prob(x))],
-        "one sample only": [lambda q, p, number: right_monte_carlo(q, p, 1)],
+        "one sample only": [
+            lambda q, p, number: right_monte_carlo(q, p, 1),
+            lambda q, p, number: right_monte_carlo(q, p, 100),
+        ],
     },
     "reparameterize": {
         "the mean only": [lambda m, lv: m + 0 * lv],
@@ -467,10 +601,18 @@ MISTAKES = {
             lambda z, m, lv: -tf.reduce_sum(0.5 * (LOG_2PI + lv) + (z - m) ** 2 / tf.exp(lv), -1),
             lambda z, m, lv: -tf.reduce_sum(0.5 * LOG_2PI + lv + 0.5 * (z - m) ** 2 / tf.exp(lv), -1),
         ],
-        "2 pi is forgotten": [lambda z, m, lv: -0.5 * tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1)],
+        "2 pi is forgotten": [
+            lambda z, m, lv: -0.5 * tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1),
+            lambda z, m, lv: -tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1),
+        ],
         "average over the dim": [lambda z, m, lv: tf.reduce_mean(normal_terms(z, m, lv), -1)],
         "not its logarithm": [lambda z, m, lv: tf.exp(right_log_normal(z, m, lv))],
-        "sign is wrong": [lambda z, m, lv: -right_log_normal(z, m, lv)],
+        "sign is wrong": [
+            lambda z, m, lv: -right_log_normal(z, m, lv),
+            lambda z, m, lv: tf.reduce_sum(LOG_2PI + lv + (z - m) ** 2 / tf.exp(lv), -1),
+            lambda z, m, lv: 0.5 * tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1),
+            lambda z, m, lv: -tf.reduce_mean(right_log_normal(z, m, lv)),
+        ],
         "for the variance": [
             lambda z, m, v: -0.5 * tf.reduce_sum(LOG_2PI + tf.math.log(v) + (z - m) ** 2 / v, -1),
             lambda z, m, v: -0.5 * tf.reduce_sum(LOG_2PI + v + (z - m) ** 2 / v, -1),
@@ -490,12 +632,23 @@ MISTAKES = {
         "by the log density": [score(lambda z, m, s: z**2 * tfd.Normal(m, s).log_prob(z))],
         "sum over the draws": [score(lambda z, m, s: z**2 * (z - m) / s**2, tf.reduce_sum)],
         "score alone": [score(lambda z, m, s: (z - m) / s**2)],
-        "one sample only": [lambda mean, sd, number: right_score(mean, sd, 1)],
+        "one sample only": [
+            lambda mean, sd, number: right_score(mean, sd, 1),
+            lambda mean, sd, number: right_score(mean, sd, 100),
+        ],
     },
     "binarise": {
         "inverted": [
             lambda x, r: (x / 255 < r.random(x.shape)).astype("float32"),
             lambda x, r: (x < r.random(x.shape)).astype("float32"),
+            lambda x, r: r.random(x.shape) > x / 255,
+            lambda x, r: (r.random((len(x), 1, 1, 1)) > x / 255).astype("float32"),
+            lambda x, r: (r.random((1, *x.shape[1:])) > x / 255).astype("float32"),
+        ],
+        "two slips": [
+            lambda x, r: (x < 127).astype("float32"),
+            lambda x, r: x / 255 < 0.5,
+            lambda x, r: 1 - np.round(x / 255),
         ],
         "not scaled": [lambda x, r: (r.random(x.shape) < x).astype("float32")],
         "grey values": [lambda x, r: x / 255, lambda x, r: x.astype("float32")],
@@ -508,22 +661,58 @@ MISTAKES = {
         "fixed seed": [lambda x, r: right_binarise(x, np.random.default_rng(7))],
     },
     "negative_elbo": {
-        "over pixels": [elbo_of(lambda ll, kl: tf.reduce_mean(kl - ll / 20))],
-        "this is summed over the batch": [elbo_of(lambda ll, kl: tf.reduce_sum(kl - ll))],
+        "KL outweighs": [elbo_of(lambda ll, kl: tf.reduce_mean(kl - ll / 48))],
+        "in both places": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 3 - ll / 48))],
+        "this is summed over the batch": [
+            elbo_of(lambda ll, kl: tf.reduce_sum(kl - ll)),
+            elbo_of(lambda ll, kl: tf.reduce_sum(ll - kl)),
+        ],
         "KL alone is summed": [elbo_of(lambda ll, kl: tf.reduce_sum(kl) - tf.reduce_mean(ll))],
         "not its negative": [elbo_of(lambda ll, kl: tf.reduce_mean(ll - kl))],
         "KL has the wrong sign": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll + kl))],
+        "log-likelihood has the wrong sign": [elbo_of(lambda ll, kl: tf.reduce_mean(kl + ll))],
         "KL is reversed": [reversed_elbo],
+        "counted twice": [elbo_of(lambda ll, kl: tf.reduce_mean(2 * kl - ll))],
         "decoded the mean": [mean_decoded],
-        "KL is forgotten": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll))],
-        "over the latent": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 3 - ll))],
+        "nothing is drawn": [elbo_estimated_at(lambda posterior: posterior.mean())],
+        "variance in place": [
+            elbo_with(z=draw_with_variance),
+            elbo_estimated_at(draw_with_variance),
+            variance_as_scale,
+        ],
+        "applied twice": [
+            elbo_with(log_likelihood=twice_squashed),
+            elbo_with(
+                log_likelihood=lambda vae, z, images: tfd.Independent(
+                    tfd.Bernoulli(logits=vae.decoder(z).mean()), 3
+                ).log_prob(images)
+            ),
+        ],
+        "inverted": [elbo_with(log_likelihood=lambda vae, z, images: vae.decoder(z).log_prob(1 - images))],
+        "different rows": [
+            elbo_with(z=lambda posterior: tf.reverse(posterior.sample(), [0])),
+            elbo_with(z=lambda posterior: tf.roll(posterior.sample(), 1, axis=0)),
+            elbo_with(z=lambda posterior: tf.random.shuffle(posterior.sample())),
+            elbo_with(log_likelihood=lambda vae, z, images: vae.decoder(z).log_prob(images[::-1])),
+        ],
+        "shared by the batch": [elbo_with(z=draw_for_the_batch), elbo_estimated_at(draw_for_the_batch)],
+        "KL is forgotten": [elbo_of(lambda ll, kl: -tf.reduce_mean(ll)), elbo_of(lambda ll, kl: tf.reduce_mean(ll))],
+        "KL is averaged": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 3 - ll))],
         "probability of a whole image": [with_prob, elbo_of(lambda ll, kl: tf.reduce_mean(kl - tf.exp(ll)))],
         "axis of batch is still there": [elbo_of(lambda ll, kl: kl - ll)],
     },
     "kl_factor": {
         "stale": [stale_factor],
-        "sum of the KL": [factor_of(lambda losses, kl: sum(losses) / np.sum(kl))],
-        "inverted": [factor_of(lambda losses, kl: np.mean(kl) / sum(losses))],
+        "sum of the KL": [
+            factor_of(lambda losses, kl: sum(losses) / np.sum(kl)),
+            lambda model, images, *rest: factor_of_many_calls(model, images, *rest) / len(images),
+            lambda model, images, *rest: factor_in_a_graph(1)(model, images, *rest) / len(images),
+        ],
+        "inverted": [
+            factor_of(lambda losses, kl: np.mean(kl) / sum(losses)),
+            lambda *inputs: 1 / factor_of_many_calls(*inputs),
+            lambda *inputs: 1 / factor_in_a_graph(1)(*inputs),
+        ],
         "always 1": [lambda model, images, posterior_of, prior: 1.0],
         "count one loss": [
             factor_of(lambda losses, kl: losses[0] / np.mean(kl)),
@@ -535,9 +724,11 @@ MISTAKES = {
         "applied twice": [
             lambda x, lo: right_likelihood(x, tf.sigmoid(lo)),
             lambda x, lo: -right_likelihood(x, tf.sigmoid(lo)),
+            lambda x, lo: right_likelihood(x, tf.sigmoid(lo)) / 784,
         ],
         "read as probabilities": [
             lambda x, lo: 28 * 28 * -tf.reduce_mean(keras.losses.binary_crossentropy(x, lo), axis=(1, 2)),
+            lambda x, lo: tf.reduce_mean(keras.losses.binary_crossentropy(x, lo), axis=(1, 2)),
         ],
         "mean over pixels": [
             lambda x, lo: right_likelihood(x, lo) / 784,
@@ -546,7 +737,10 @@ MISTAKES = {
         ],
         "sign is wrong": [lambda x, lo: -right_likelihood(x, lo)],
         "inverted": [lambda x, lo: right_likelihood(1 - x, lo)],
-        "mean over the batch": [lambda x, lo: tf.reduce_mean(right_likelihood(x, lo))],
+        "mean over the batch": [
+            lambda x, lo: tf.reduce_mean(right_likelihood(x, lo)),
+            lambda x, lo: -tf.reduce_mean(right_likelihood(x, lo)),
+        ],
         "sum over the batch": [lambda x, lo: tf.reduce_sum(right_likelihood(x, lo))],
     },
     "prior_grid": {
@@ -577,6 +771,23 @@ MISTAKES = {
         ],
         "along an arc": [spherical],
         "steps are not equal": [path_of(lambda n: np.expm1(np.linspace(0, 2, n, dtype=np.float32)) / np.expm1(2))],
+    },
+    "fitted_covariance": {
+        "covariance of the means alone": [lambda mean, sd: np.cov(mean.T), lambda mean, sd: tfp.stats.covariance(mean)],
+        "average posterior alone": [lambda mean, sd: tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))],
+        "where variances belong": [lambda mean, sd: np.cov(mean.T) + np.diag(sd.mean(axis=0))],
+        "square first": [lambda mean, sd: np.cov(mean.T) + np.diag(sd.mean(axis=0) ** 2)],
+        "only the diagonal": [
+            lambda mean, sd: np.diag(mean.var(axis=0) + (sd**2).mean(axis=0)),
+            lambda mean, sd: tf.linalg.diag(tf.linalg.diag_part(right_covariance(mean, sd))),
+        ],
+        "not subtracted": [lambda mean, sd: mean.T @ mean / len(mean) + np.diag((sd**2).mean(axis=0))],
+        "sum over the images": [
+            lambda mean, sd: len(mean) * right_covariance(mean, sd),
+            lambda mean, sd: np.cov(mean.T) + np.diag((sd**2).sum(axis=0)),
+        ],
+        "correlations": [lambda mean, sd: np.corrcoef(mean.T)],
+        "every entry": [lambda mean, sd: np.cov(mean.T) + (sd**2).mean(axis=0)],
     },
 }
 MISTAKEN = [
@@ -709,6 +920,16 @@ def test_a_small_error_without_a_name_is_wrong(capsys, check):
     assert line.startswith("Not yet: ") and any(character.isdigit() for character in line), line
     named = [word for word in MISTAKES[check] if word in line]
     assert named == [], line
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda images: 1 - images, lambda images: tf.cast(tf.random.uniform(images.shape) < 0.5, tf.float32)],
+    ids=["inverted throughout", "coins instead"],
+)
+def test_a_bound_on_other_images_is_wrong(capsys, spoil):
+    line = said(capsys, "negative_elbo", lambda vae, images: right_elbo(vae, spoil(images)))
+    assert line.startswith("Not yet: "), line
 
 
 def test_the_error_is_located_in_the_function(capsys):
