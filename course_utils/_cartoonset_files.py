@@ -31,7 +31,8 @@ LABELS = "labels.csv"
 
 def file_key(name: str) -> int:
     """A fixed pseudo-random number of a file name without folders, for orders and splits that no new file upsets."""
-    return int.from_bytes(hashlib.blake2b(PurePosixPath(name).name.encode(), digest_size=8).digest(), "big")
+    name = PurePosixPath(name).name.encode(errors="surrogateescape")  # not every system keeps to UTF-8
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
 
 
 def scan(root: Path) -> tuple[dict[str, Path], dict[str, Path], str]:
@@ -47,7 +48,8 @@ def scan(root: Path) -> tuple[dict[str, Path], dict[str, Path], str]:
             marks.append(f"{name}\t{status.st_size}\t{status.st_mtime_ns}\n")
             (tables if suffix == ".csv" else images)[name] = path
     ordered = {name: images[name] for name in sorted(images, key=lambda name: (file_key(name), name))}
-    return ordered, tables, hashlib.sha256("".join(sorted(marks)).encode()).hexdigest()
+    mark = "".join(sorted(marks)).encode(errors="surrogateescape")
+    return ordered, tables, hashlib.sha256(mark).hexdigest()
 
 
 def read_tables(names: list[str], tables: dict[str, Path]) -> dict[str, bytes]:
@@ -64,10 +66,17 @@ def read_tables(names: list[str], tables: dict[str, Path]) -> dict[str, bytes]:
 def archive_entries(path: Path, texts: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of every image in a .tgz, in its order. CSVs go into `texts`. Nothing is unpacked to the disk.
 
-    Raises `DataError` for an archive that is cut off or damaged, or has a member which a set of images does not have:
-    one with an absolute name or `..`, a link, a device.
+    Raises `DataError` for a file that is no .tgz, for an archive that is cut off or damaged, or has a member which a
+    set of images does not have: one with an absolute name or `..`, a link, a device.
     """
     try:
+        with open(path, "rb") as file:
+            start = file.read(2)
+        if not b"\x1f\x8b".startswith(start):
+            raise DataError(
+                f"{path} is no .tgz, the kind of archive that is expected: it begins with {start!r}. Get the .tgz, or "
+                "unpack what you have and name the folder with the images."
+            )
         with gzip.open(path) as raw, tarfile.open(fileobj=raw, mode="r|") as archive:
             for member in archive:
                 name = PurePosixPath(member.name)

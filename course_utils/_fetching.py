@@ -71,6 +71,14 @@ def from_folder(key: str) -> list[np.ndarray] | None:
         raise DataError(f"{error} Your file is left as it is. Replace it from {MIRRORS[key][0]}. {advice}") from error
 
 
+def passed_over(lacking: str) -> str:
+    """That the user's folder is of no use here, as it lacks this; empty if there is no such folder. It has no path."""
+    if not os.environ.get("COURSE_DATA_DIR"):
+        return ""
+    root = Path(os.environ["COURSE_DATA_DIR"]).expanduser().absolute()
+    return f"COURSE_DATA_DIR names {root.name or root}, which has no {lacking}"
+
+
 def _read(path: Path, md5: str) -> np.ndarray:
     """Images `(n, 28, 28, 1)` or labels `(n,)` of one gz file. The very bytes that were checked are the ones parsed."""
     try:
@@ -116,6 +124,9 @@ def from_cache_or_download(key: str) -> tuple[list[np.ndarray], str]:
             except DataError as error:
                 warnings.warn(f"In the cache, {error} It is downloaded anew.", stacklevel=4)
         else:
+            if place == "cache" and (why := passed_over(f"folder `{key}`")):
+                advice = f"name the folder which contains `{key}`"
+                warnings.warn(f"{why}: {key} is downloaded. If you have it already, {advice}.", stacklevel=4)
             arrays.append(_download(key, file, mirrors))
             place = "download"
     return arrays, place

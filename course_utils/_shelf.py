@@ -40,7 +40,8 @@ def store_of(name: str, place: str, mark: str) -> Path:
 
     A store of the same place with another fingerprint is of no use any more, and it is large: it is deleted.
     """
-    first = f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+    place_bytes = place.encode(errors="surrogateescape")  # a folder's name need not be UTF-8
+    first = f"{name}-{hashlib.sha256(place_bytes).hexdigest()[:8]}"
     key = f"{first}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     for cache in caches():
         if (cache / "cartoonset" / key / "index.json").exists():

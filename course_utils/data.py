@@ -1,7 +1,8 @@
 """MNIST and Fashion-MNIST as arrays: from your folder, the cache, a download, or drawn in code, in this order.
 
 `COURSE_DATA_DIR` names a folder of yours with `mnist/` and `fashion-mnist/`, each with the four official `.gz` files.
-It is only read. `COURSE_CACHE_DIR` moves the cache, which otherwise lies where the operating system keeps caches.
+It is only read, and where it lacks the folder that is wanted, a warning says so. `COURSE_CACHE_DIR` moves the cache,
+which otherwise lies where the operating system keeps caches.
 Every file is checked against its known md5 before it is used. Print the loaded set: it says where it comes from.
 Cartoon Set is larger, and stays on disk: see `load_cartoonset`, and `stream` for the batches of a resumable training.
 """
@@ -22,7 +23,7 @@ import numpy as np
 from course_utils import drawn
 from course_utils._avatar_set import AvatarSet  # noqa: F401  (this module is their door)
 from course_utils._cartoonset import load_cartoonset  # noqa: F401
-from course_utils._fetching import FILES, DataError, caches, from_cache_or_download, from_folder
+from course_utils._fetching import FILES, DataError, caches, from_cache_or_download, from_folder, passed_over
 from course_utils._streaming import StoredImages, epoch_order, stream  # noqa: F401
 
 if TYPE_CHECKING:
@@ -167,10 +168,11 @@ def _load(key: str, source: str) -> ImageSet:
         try:
             arrays, place = from_cache_or_download(key)
         except DataError as error:
+            reason = ", and ".join(filter(None, (passed_over(f"folder `{key}`"), str(error))))
             if source == "auto":
-                return _drawn(key, str(error))
+                return _drawn(key, reason)
             raise DataError(
-                f"{NAMES[key]} was asked for, but {error}. Connect to the network once: the files then stay in "
+                f"{NAMES[key]} was asked for, but {reason}. Connect to the network once: the files then stay in "
                 f"{caches()[0] / key}. Or put {', '.join(FILES)} into a folder named {key}, and set COURSE_DATA_DIR "
                 f"to the folder which contains {key}."
             ) from error

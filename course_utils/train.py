@@ -2,21 +2,26 @@
 
 import argparse
 import contextlib
+import json
+import os
 import sys
 import tempfile
 from pathlib import Path
 
-EPILOG = """\
+from course_utils._budgets import BUDGETS
+
+TF_CONFIG = '{"cluster": {"worker": ["host0:9000", "host1:9000"]}, "task": {"type": "worker", "index": 0}}'
+EPILOG = f"""\
 examples:
   python -m course_utils.train
       the avatars that are here (COURSE_DATA_DIR, the cache, or drawn in code), at the budget of this machine
   python -m course_utils.train --data ~/cartoonset100k --epochs 60 --batch 128 --resume runs/all
-      a folder of your own
+      all images of a folder of your own
   python -m course_utils.train --download 10k --resume /content/drive/MyDrive/avatars
-      on Colab, with checkpoints on a mounted Drive; when the session is cut off, run the same line again
+      on Colab, all 10,000, with checkpoints on a mounted Drive; when the session is cut off, run the same line again
   python -m course_utils.train --strategy mirrored
       all GPUs of this machine; the batch is shared out among them
-  TF_CONFIG='{"cluster": {"worker": ["host0:9000", "host1:9000"]}, "task": {"type": "worker", "index": 0}}' \\
+  TF_CONFIG='{TF_CONFIG}' \\
   python -m course_utils.train --strategy multiworker
       several machines: the same line on each, with its own index, and --resume a folder that all of them see
 
@@ -40,9 +45,15 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
+    numbers = ", ".join(f"{row['images']:,} ({name})" for name, row in BUDGETS["06"].items())
     add("--data", default="auto", metavar="auto|real|drawn|FOLDER", help="where avatars come from (default: auto)")
-    add("--download", choices=("10k", "100k"), help="fetch Cartoon Set, 450 MB or 4.4 GB, if it is not here")
-    add("--images", type=_positive, help="use at most so many (default: the budget's)")
+    room = "450 MB or 4.4 GB, and another 2.0 or 19.7 GB once prepared"
+    add("--download", choices=("10k", "100k"), help=f"fetch Cartoon Set if it is not here: {room}")
+    add(
+        "--images",
+        type=_positive,
+        help=f"use at most so many (default: all of a FOLDER or a download, else what the budget says: {numbers})",
+    )
     add("--budget", choices=("smoke", "laptop", "full"), help="default: full with a GPU, laptop without")
     add("--epochs", type=_positive, help="default: the budget's")
     add("--batch", type=_positive, help="images a step, of all devices together (default: the budget's)")
@@ -56,10 +67,66 @@ def parser() -> argparse.ArgumentParser:
 def _strategy(name: str):
     import tensorflow as tf
 
+    if name == "multiworker":
+        _refuse_wrong_cluster()
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.MultiWorkerMirroredStrategy() if name == "multiworker" else tf.distribute.get_strategy()
+
+
+def _refuse_wrong_cluster() -> None:
+    """Raise ``ValueError`` unless ``TF_CONFIG``, if it is set, has an address for this machine among the workers."""
+    if "TF_CONFIG" not in os.environ:
+        return
+    try:
+        cluster = json.loads(os.environ["TF_CONFIG"])
+        cluster["cluster"][cluster["task"]["type"]][int(cluster["task"]["index"])]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"TF_CONFIG does not give the addresses of all machines and the place of this one ({error!r}). It must "
+            f"look like this, in single quotes for the shell: '{TF_CONFIG}'"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the run, before there is anything to lose. Raises ``OSError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file is in its place" if folder.is_file() else error.strerror
+        raise OSError(
+            f"The folder of the run, {folder}, cannot be made: {reason}. Name another by --resume."
+        ) from error
+
+
+def _load(options: argparse.Namespace, budget: dict):
+    """The avatars that were asked for. What was named is used, or there is an error: then nothing is drawn."""
+    from course_utils import data
+
+    named = options.data not in ("auto", "real", "drawn")
+    source = "real" if named or (options.download and options.data == "auto") else options.data
+    everything = named or options.download
+    return data.load_cartoonset(
+        source=source,
+        folder=options.data if named else None,
+        download=options.download,
+        limit=options.images or (None if everything else budget["images"]),
+    )
+
+
+def _say_what_is_used(avatars, batch: int) -> None:
+    """Print what a limit leaves out and what is missing. Raises ``ValueError`` if there is nothing to train on."""
+    here, train = len(avatars.images), len(avatars.train)
+    if avatars.total is None:
+        print(f"Using the first {here:,} images, which is the limit; there are more. --images takes another number.")
+    elif avatars.total > here:
+        print(f"Using {here:,} of {avatars.total:,} images; --images {avatars.total} takes all.")
+    if train < batch:
+        advice = f"Add images, or take --batch {train}." if train else "Add images."
+        raise ValueError(f"{train} of {here} images are for training, too few for a batch of {batch}. {advice}")
+    if not len(avatars.test):
+        print("None of these images happens to be held out, so that picture.png will show images of the training.")
 
 
 def _picture(vae, avatars, path: Path) -> None:
@@ -70,34 +137,31 @@ def _picture(vae, avatars, path: Path) -> None:
     from course_utils import data, plots, runtime
 
     rng = np.random.default_rng(runtime.SEED)
-    some, real = avatars.train_images[:500], data.to_float(avatars.test_images[:8])
+    some, shown = avatars.train_images[:500], avatars.test_images if len(avatars.test) else avatars.train_images
+    real = data.to_float(shown[:8])
     codes = [vae.encoder(data.to_float(some[i : i + 50])) for i in range(0, len(some), 50)]
     means = np.concatenate([part.mean() for part in codes])
     variances = np.concatenate([part.variance() for part in codes])
     noise = rng.standard_normal((len(real), means.shape[1])).astype(np.float32)
-    spread = np.linalg.cholesky(np.cov(means.T) + np.diag(variances.mean(axis=0)))
-    shown = np.concatenate([vae.encoder(real).mean(), noise, means.mean(axis=0) + noise @ spread.T]).astype(np.float32)
-    Image.fromarray(plots.mosaic(np.concatenate([real, vae.decoder(shown).mean()]), columns=len(real))).save(path)
+    spread = np.linalg.cholesky(np.cov(means.T, bias=True) + np.diag(variances.mean(axis=0)))  # also of one image
+    codes = np.concatenate([vae.encoder(real).mean(), noise, means.mean(axis=0) + noise @ spread.T]).astype(np.float32)
+    Image.fromarray(plots.mosaic(np.concatenate([real, vae.decoder(codes).mean()]), columns=len(real))).save(path)
 
 
 def run(options: argparse.Namespace) -> None:
     """Train as asked for; raises what ``data.load_cartoonset`` and ``training.fit`` raise."""
+    _make_folder(options.resume)
     import tf_keras as keras
 
     strategy = _strategy(options.strategy)  # before anything touches a device
-    from course_utils import data, models, networks, precision, runtime, training
+    from course_utils import models, networks, precision, runtime, training
     from course_utils._checkpoints import recorded_settings
 
-    budget = runtime.BUDGETS["06"][options.budget or runtime.budget_name()]
+    budget = BUDGETS["06"][options.budget or runtime.budget_name()]
     epochs, batch = options.epochs or budget["calibrated_epochs"], options.batch or budget["batch"]
-    named = options.data in ("auto", "real", "drawn")
-    avatars = data.load_cartoonset(
-        source=options.data if named else "auto",
-        folder=None if named else options.data,
-        download=options.download,
-        limit=options.images or budget["images"],
-    )
+    avatars = _load(options, budget)
     print(avatars)
+    _say_what_is_used(avatars, batch)
     runtime.set_seed()
     choice = options.precision
     if choice == "auto":  # a training that goes on does so in the precision that it began with
@@ -129,6 +193,18 @@ def run(options: argparse.Namespace) -> None:
         print(f"Done. In {options.resume}: avatars.weights.h5, picture.png, checkpoints/, logs/")
 
 
+def _tensorflow_error() -> type[Exception]:
+    import tensorflow as tf  # looked up when something has failed, and then it is here already
+
+    return tf.errors.OpError
+
+
+def _in_one_line(error: Exception) -> str:
+    """The message of an error of TensorFlow, without the code that it quotes in between."""
+    lines = [line for line in str(error).splitlines() if not line.startswith((" ", "\t"))]
+    return f"TensorFlow stopped with {type(error).__name__}: {' '.join(' '.join(lines).split())}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit code: 0, 1 for a failure with a message, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
@@ -139,6 +215,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         print(f"{parser().prog}: {error}", file=sys.stderr)
+        return 1
+    except _tensorflow_error() as error:
+        print(f"{parser().prog}: {_in_one_line(error)}", file=sys.stderr)
         return 1
     return 0
 

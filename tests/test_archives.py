@@ -12,11 +12,12 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from types import SimpleNamespace
 
 import pytest
 import requests
-from test_cartoonset import FILES, ROOT, cache, check, pack  # noqa: F401  (cache is a fixture)
+from test_cartoonset import FILES, ROOT, cache, check, pack, put  # noqa: F401  (cache is a fixture)
 
 from course_utils import _archives, _fetching, data
 
@@ -103,7 +104,36 @@ def test_download_then_cache(shelf, server, content):
 def test_named_set_is_not_replaced_by_another(shelf, server, tmp_path, monkeypatch):
     pack(tmp_path / "cartoonset100k.tgz", FILES)
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    assert data.load_cartoonset("real", download="10k").name == "cartoonset10k" and server.got == [None]
+    with pytest.warns(UserWarning, match="names .*, which has no `cartoonset10k`: it is downloaded"):
+        assert data.load_cartoonset("real", download="10k").name == "cartoonset10k" and server.got == [None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.load_cartoonset("real", download="10k").source == "cache"
+
+
+def test_a_folder_without_the_named_set_is_refused(shelf, server, tmp_path):
+    """Neither another set nor a download takes the place of what was named."""
+    put(tmp_path / "mine", FILES)
+    with pytest.raises(data.DataError) as caught:
+        data.load_cartoonset(folder=tmp_path / "mine", download="10k")
+    for part in (str(tmp_path / "mine"), "has no cartoonset10k and no cartoonset10k.tgz", "Leave out the download"):
+        assert part in str(caught.value)
+    assert not server.got
+    check(data.load_cartoonset(folder=pack(tmp_path / NAME, FILES), download="10k"))
+
+
+def test_a_download_that_fails_is_an_error_or_a_warning(shelf, tmp_path, monkeypatch):
+    """The lesson asks for a download at its full budget, and goes on with drawn avatars where there is no network."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "data"))
+    why = "COURSE_DATA_DIR names data, which has no `cartoonset10k`, and cartoonset10k.tgz could not be downloaded"
+    with pytest.warns(UserWarning) as caught:
+        avatars = data.load_cartoonset(download="10k")
+    assert avatars.source == "drawn" and why in avatars.reason
+    assert why in str(caught[-1].message) and "Avatars drawn in code take the place of cartoonset10k" in str(caught[-1])
+    assert caught[-1].filename == __file__, "the warning should point at the call"
+    with pytest.warns(UserWarning, match="is downloaded"), pytest.raises(data.DataError, match=f"but {why}"):
+        data.load_cartoonset("real", download="10k")
 
 
 def test_archive_in_the_cache_serves_a_larger_limit(shelf, server):
@@ -177,7 +207,8 @@ def test_early_end_that_nobody_reports(shelf, server, content, monkeypatch):
 def test_connection_that_stays_broken(shelf, server, content):
     half = len(content) // 2000 * 1000
     server.serve = lambda handler: handler.well(upto=half) if len(server.got) == 1 else handler.send_error(200)
-    avatars = data.load_cartoonset(download="10k")
+    with pytest.warns(UserWarning, match="which are kept: the next call goes on from there"):
+        avatars = data.load_cartoonset(download="10k")
     assert avatars.source == "drawn" and "which are kept: the next call goes on from there" in str(avatars)
     server.serve = None
     server.got.clear()
@@ -283,7 +314,8 @@ def test_bad_mirror(serve, why, shelf, server, content, monkeypatch):
     server.serve = serve
     with pytest.raises(data.DataError, match=f"{NAME} could not be downloaded .127.0.0.1:[0-9]*: {why}"):
         data.load_cartoonset("real", download="10k")
-    assert data.load_cartoonset(download="10k").source == "drawn"
+    with pytest.warns(UserWarning, match=f"could not be downloaded .*{why}"):
+        assert data.load_cartoonset(download="10k").source == "drawn"
     assert not (shelf / NAME).exists()
     good = lambda handler: setattr(server, "content", content) or handler.well()  # noqa: E731
     server.serve = lambda handler: (good if "second" in handler.path else serve)(handler)
@@ -296,9 +328,11 @@ def test_no_network_and_a_silent_server(shelf, server, monkeypatch):
     server.serve = lambda handler: done.wait(20)
     monkeypatch.setattr(_fetching, "READ_SECONDS", 0.1)
     start = time.monotonic()
-    assert data.load_cartoonset(download="10k").source == "drawn"
+    with pytest.warns(UserWarning, match="broke off"):
+        assert data.load_cartoonset(download="10k").source == "drawn"
     monkeypatch.setattr(_archives, "MIRRORS", ["http://127.0.0.1:9/"])
-    assert "127.0.0.1:9: no connection" in str(data.load_cartoonset(download="10k"))
+    with pytest.warns(UserWarning, match="no connection"):
+        assert "127.0.0.1:9: no connection" in str(data.load_cartoonset(download="10k"))
     assert time.monotonic() - start < 10
     done.set()
 

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import threading
 import warnings
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -318,10 +319,10 @@ def without_checksum(content):
         lambda content: content[:-9],
         without_checksum,
         lambda content: content[: len(content) // 2] + b"\xff" * 64 + content[len(content) // 2 + 64 :],
-        lambda content: b"<html>",
+        lambda content: b"",
         lambda content: gzip.compress(b"no tar file" * 100),
     ],
-    ids=["half", "end", "checksum", "middle", "text", "no tar"],
+    ids=["half", "end", "checksum", "middle", "empty", "no tar"],
 )
 def test_damaged_archive_is_an_error(damage, tmp_path, cache):
     path = pack(tmp_path / "cartoonset10k.tgz", FILES)
@@ -332,6 +333,40 @@ def test_damaged_archive_is_an_error(damage, tmp_path, cache):
     pack(path, FILES)
     with pytest.warns(UserWarning, match="was published with 10,000 images; there are 12 here"):
         check(data.load_cartoonset(folder=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["mine.zip", "cartoonset10k.tgz"])
+def test_another_kind_of_archive_is_named(name, tmp_path):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("cs1.png", GOOD[1])
+    with pytest.raises(data.DataError) as caught:
+        data.load_cartoonset(folder=tmp_path / name)
+    for part in (str(tmp_path / name), "is no .tgz", "b'PK'", "unpack what you have and name the folder"):
+        assert part in str(caught.value)
+    assert "damaged" not in str(caught.value)
+
+
+NOT_UTF8 = os.fsdecode(b"\xff\xfe.png")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_that_are_not_utf8(packed, tmp_path):
+    for content, left_out in ((GOOD[0], []), (b"no image", [NOT_UTF8])):
+        files = {**FILES, NOT_UTF8: content}
+        some = f"some-{len(left_out)}-{os.fsdecode(bytes([0xFF]))}"
+        try:
+            path = pack(tmp_path / f"{some}.tgz", files) if packed else put(tmp_path / some, files)
+        except OSError:
+            pytest.skip("this file system takes nothing but UTF-8")
+        for _ in range(2):  # prepared now, and then found
+            avatars = data.load_cartoonset("real", folder=path)
+            check(avatars, FILES if left_out else files)
+            assert list(avatars.left_out) == left_out and str(avatars).isprintable()
+
+
+def test_the_error_about_names_that_are_not_utf8_can_be_printed(tmp_path):
+    with pytest.raises(data.DataError, match=r"1 of 1 files .*: \\udcff\\udcfe.png is no PNG image"):
+        data.load_cartoonset(folder=put(tmp_path / "some", {NOT_UTF8: b"no image"}))
 
 
 # --- attributes
@@ -425,6 +460,7 @@ def test_real_sample():
         patch.setenv("COURSE_DATA_DIR", str(ORIGINALS.parent))
         avatars = data.load_cartoonset("real", limit=120)
         assert len(avatars.images) == 120 and avatars.source == "folder" and not avatars.left_out
+        assert str(avatars).endswith("Images: Cartoon Set, Google LLC, CC BY 4.0, cropped and scaled")
         assert set(avatars.categories["hair"]) == {"bald", "blond", "ginger", "brown", "black", "grey"}
         first = Image.open(next(ORIGINALS.parent.glob(f"cartoonset-sample/{avatars.names[0]}")))
         np.testing.assert_array_equal(avatars.images[0], np.asarray(first))
@@ -471,6 +507,14 @@ def test_the_order_of_sources(tmp_path, cache, monkeypatch):
     assert os.sep not in str(avatars).replace("Cartoon Set (cartoonset-sample)", "")
 
 
+def test_whose_images_they_are(tmp_path):
+    mine = data.load_cartoonset(folder=put(tmp_path / "some", FILES))
+    assert str(mine).endswith("from your folder. Their licence, and whom to credit, are yours to state")
+    assert "Google" not in str(mine) and "Cartoon Set" not in str(mine) and mine.is_real
+    sample = data.load_cartoonset(folder=put(tmp_path / "cartoonset-sample", FILES))
+    assert str(sample).endswith("from your folder. Images: Cartoon Set, Google LLC, CC BY 4.0, cropped and scaled")
+
+
 def test_larger_set_is_preferred(tmp_path, monkeypatch):
     monkeypatch.setitem(data.load_cartoonset.__globals__["SETS"], "cartoonset100k", 3)
     put(tmp_path / "cartoonset-sample", FILES)
@@ -485,6 +529,29 @@ def test_real_refuses_and_says_what_to_do(tmp_path, monkeypatch):
         data.load_cartoonset("real")
     for part in ("download='10k'", "450 MB", "cartoonset10k.tgz", "folder=", "COURSE_DATA_DIR"):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["cartoonset10k", "typo"])
+def test_a_folder_that_is_passed_over_is_named(name, tmp_path, monkeypatch):
+    """One level too deep, or spelt otherwise: the images would be there, and are not found."""
+    monkeypatch.setenv("COURSE_DATA_DIR", str(put(tmp_path / name, FILES)))
+    reason = data.load_cartoonset().reason
+    assert f"COURSE_DATA_DIR names {name}, which has no `cartoonset100k` or `cartoonset10k`" in reason
+    with pytest.raises(data.DataError, match=f"asked for, but COURSE_DATA_DIR names {name}, which has no"):
+        data.load_cartoonset("real")
+    assert str(tmp_path) not in reason
+
+
+@pytest.mark.parametrize("options", [{}, {"source": "real"}, {"download": "10k"}, {"source": "drawn"}])
+def test_an_empty_folder_name_is_refused(options):
+    with pytest.raises(data.DataError, match="folder of images is named ''.*variable that is not set.*leave it out"):
+        data.load_cartoonset(folder="", **options)
+
+
+@pytest.mark.parametrize("options", [{"folder": "some"}, {"download": "10k"}])
+def test_real_images_are_not_named_and_then_drawn(options):
+    with pytest.raises(ValueError, match="are to be drawn, and a folder or a download is named too"):
+        data.load_cartoonset("drawn", **options)
 
 
 @pytest.mark.parametrize("argument", [True, False])
@@ -546,6 +613,18 @@ def test_limit_is_a_beginning_that_can_be_continued(packed, tmp_path, decoded):
     check(everything)
     assert everything.names[:5] == few.names and decoded.calls <= 12 + 4
     assert data.load_cartoonset(folder=path, limit=3).names == few.names[:3] and decoded.calls <= 16
+
+
+@pytest.mark.filterwarnings("ignore:cartoonset.* was published")
+def test_how_many_a_limit_leaves_out(tmp_path):
+    folder, archive = put(tmp_path / "some", FILES), pack(tmp_path / "some.tgz", FILES)
+    put(tmp_path / "cartoonset10k", FILES)
+    assert data.load_cartoonset(folder=folder, limit=3).total == 12
+    assert data.load_cartoonset(folder=archive, limit=3).total is None, "nobody has counted the rest"
+    assert data.load_cartoonset(folder=archive, limit=12).total == data.load_cartoonset(folder=archive).total == 12
+    assert data.load_cartoonset(folder=archive, limit=3).total == 12, "now they are counted"
+    assert data.load_cartoonset("drawn", limit=3).total == 30
+    assert data.load_cartoonset(folder=tmp_path, limit=3).total == 12
 
 
 def damage_half_chunk(store):
@@ -649,7 +728,7 @@ def test_two_processes_at_once(tmp_path, cache):
     for process in processes:
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
-        assert "Cartoon Set (own-images)" in output
+        assert "Your own images: 11 training and 1 test images" in output
         outputs.append(output)
     assert sum(output.count("decoded") for output in outputs) == 12, "each image once, whoever prepared it"
     check(data.load_cartoonset(folder=folder))

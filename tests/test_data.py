@@ -321,6 +321,29 @@ def test_folder_without_this_set_leads_on_to_the_cache(folder, cache):
     assert data.load_mnist("real").source == "cache" and data.load_fashion_mnist().source == "folder"
 
 
+@pytest.mark.parametrize(("place", "spelt"), [("mnist", "mnist"), ("mine", "MNIST_data")])
+def test_folder_that_is_passed_over_is_named(place, spelt, tmp_path, server, monkeypatch):
+    """One level too deep, or spelt otherwise: said before a download, and as a reason to draw."""
+    put(tmp_path / "mine" / spelt, GOOD)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "mine" / ("" if place == "mine" else place)))
+    why = f"COURSE_DATA_DIR names {place}, which has no folder `mnist`"
+    with pytest.warns(UserWarning, match=why):
+        images = data.load_mnist()
+    assert f"because {why}, and {TRAIN_IMAGES} could not be downloaded" in str(images)
+    assert str(tmp_path) not in str(images)
+    with pytest.warns(UserWarning, match=why), pytest.raises(data.DataError, match=f"asked for, but {why}, and"):
+        data.load_mnist("real")
+    mirrors(monkeypatch, server().url)
+    with pytest.warns(
+        UserWarning, match=f"{why}: mnist is downloaded. .*name the folder which contains `mnist`"
+    ) as said:
+        check_arrays(data.load_mnist())
+    assert len(said) == 1 and said[0].filename == __file__, "one warning, which points at the call"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert data.load_mnist().source == "cache"
+
+
 SMALL = np.zeros((5, 28, 28), np.uint8)
 BAD_IDX = [
     (TRAIN_IMAGES, idx(SMALL)[:-9], "is not a whole gzip file"),
@@ -329,10 +352,10 @@ BAD_IDX = [
     (TRAIN_IMAGES, idx(SMALL, magic=13), "begins with 00 00 0d 03"),
     (TRAIN_IMAGES, idx(SMALL.ravel()), "begins with 00 00 08 01"),
     (TRAIN_LABELS, idx(SMALL), "begins with 00 00 08 03"),
-    (TRAIN_LABELS, gzip.compress(b"\0\0\x08\x01\0\0"), "begins with 00 00 08 01"),
+    (TRAIN_LABELS, gzip.compress(b"\0\0\x08\x01\0\0", mtime=0), "begins with 00 00 08 01"),
     (TRAIN_IMAGES, idx(SMALL[:, :, 1:]), "(5, 28, 27)"),
-    (TRAIN_IMAGES, gzip.compress(gzip.decompress(idx(SMALL))[:-1]), "holds 3,919 bytes"),
-    (TRAIN_IMAGES, gzip.compress(gzip.decompress(idx(SMALL)) + b"\0"), "holds 3,921 bytes"),
+    (TRAIN_IMAGES, gzip.compress(gzip.decompress(idx(SMALL))[:-1], mtime=0), "holds 3,919 bytes"),
+    (TRAIN_IMAGES, gzip.compress(gzip.decompress(idx(SMALL)) + b"\0", mtime=0), "holds 3,921 bytes"),
     (TRAIN_LABELS, idx(np.zeros(7, np.uint8)), "300 images, but train-labels-idx1-ubyte.gz has 7 labels"),
     (TEST_IMAGES, idx(SMALL), "t10k-images-idx3-ubyte.gz has 5 images"),
 ]

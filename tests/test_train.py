@@ -11,9 +11,11 @@ import time
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from course_utils import precision, train, training
+from course_utils import _archives, data, precision, train, training
+from course_utils._cartoonset_files import file_key
 
 FEW = ["--data", "drawn", "--images", "30", "--batch", "8", "--epochs", "2", "--every", "2", "--precision", "float32"]
 
@@ -84,6 +86,186 @@ def test_failures_end_in_one_line(failure, code, words, tmp_path, monkeypatch, c
     monkeypatch.setattr(training, "fit", fail)
     assert train.main([*FEW, "--resume", str(tmp_path)]) == code
     assert words in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+class Stop(ValueError):
+    """The training would begin here."""
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def stop(*arguments, **options):
+        raise Stop("the training would begin here")
+
+    monkeypatch.setattr(training, "fit", stop)
+
+
+def own_images(folder, number=12, held_out=None):
+    """A folder with avatars of 256x256; with `held_out`, only such as the split puts there, or does not."""
+    folder.mkdir()
+    names = (f"own{each}.png" for each in range(10_000))
+    chosen = [name for name in names if held_out is None or (file_key(name) % 10 == 0) == held_out][:number]
+    for seed, name in enumerate(chosen):
+        pixels = np.random.default_rng(seed).integers(0, 256, (256, 256, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return str(folder)
+
+
+# --- which images, and how many
+
+
+@pytest.mark.parametrize(
+    "arguments, source, folder, limit",
+    [
+        ([], "auto", None, 900),
+        (["--data", "real"], "real", None, 900),
+        (["--data", "drawn"], "drawn", None, 900),
+        (["--data", "mine"], "real", "mine", None),
+        (["--data", ""], "real", "", None),
+        (["--data", "mine", "--images", "7"], "real", "mine", 7),
+        (["--download", "100k"], "real", None, None),
+        (["--download", "100k", "--images", "7"], "real", None, 7),
+        (["--data", "real", "--download", "10k"], "real", None, None),
+        (["--data", "mine", "--download", "10k"], "real", "mine", None),
+    ],
+)
+def test_what_is_named_is_used_and_all_of_it(arguments, source, folder, limit, tmp_path, monkeypatch, capsys):
+    asked = {}
+
+    def load(**options):
+        asked.update(options)
+        raise Stop("enough is known")
+
+    monkeypatch.setattr(data, "load_cartoonset", load)
+    assert train.main([*arguments, "--budget", "smoke", "--resume", str(tmp_path / "run")]) == 1
+    assert (asked["source"], asked["folder"], asked["limit"]) == (source, folder, limit)
+    assert asked["download"] == (arguments[arguments.index("--download") + 1] if "--download" in arguments else None)
+
+
+def test_the_help_says_how_many_images(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "all of a FOLDER or a download" in printed
+    assert "900 (smoke), 2,000 (laptop), 10,000 (full)" in printed
+
+
+def test_what_a_limit_leaves_out_is_said(tmp_path, capsys, no_training):
+    options = ["--data", own_images(tmp_path / "mine"), "--batch", "2", "--precision", "float32"]
+    options += ["--resume", str(tmp_path / "run")]
+    assert train.main([*options, "--images", "5"]) == 1
+    assert "Using 5 of 12 images; --images 12 takes all." in capsys.readouterr().out
+    assert train.main(options) == 1
+    assert "Using" not in capsys.readouterr().out
+
+
+def test_a_limit_is_named_where_nobody_has_counted(capsys):
+    avatars = type("Avatars", (), {"images": range(5), "train": range(4), "test": range(1), "total": None})
+    train._say_what_is_used(avatars, batch=2)
+    assert "the first 5 images, which is the limit; there are more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--data", ""], "named '', as by a variable that is not set"),
+        (["--download", "10k"], "cartoonset10k.tgz could not be downloaded"),
+        (["--data", "drawn", "--download", "10k"], "Leave out one of the two"),
+        (["--data", "{mine}", "--download", "10k"], "has no cartoonset10k and no cartoonset10k.tgz"),
+    ],
+)
+def test_named_images_are_used_or_refused(arguments, words, tmp_path, monkeypatch, capsys, no_training):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(_archives, "MIRRORS", ["http://127.0.0.1:9/"])
+    mine = own_images(tmp_path / "mine", 2)
+    arguments = [argument.format(mine=mine) for argument in arguments]
+    assert train.main([*arguments, "--resume", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr()
+    assert words in said.err and "DRAWN" not in said.out and "Traceback" not in said.err
+
+
+# --- small sets
+
+
+@pytest.mark.parametrize(
+    "number, held_out, words",
+    [
+        (3, True, "0 of 3 images are for training, too few for a batch of 4. Add images."),
+        (3, False, "3 of 3 images are for training, too few for a batch of 4. Add images, or take --batch 3."),
+    ],
+)
+def test_too_few_images_are_refused_before_the_training(number, held_out, words, tmp_path, capsys, no_training):
+    mine = own_images(tmp_path / "mine", number, held_out)
+    options = ["--batch", "4", "--precision", "float32", "--resume", str(tmp_path / "run")]
+    assert train.main(["--data", mine, *options]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_set_without_held_out_images_ends_with_a_picture(number, tmp_path, monkeypatch, capsys):
+    """All but the training itself, which a set of any size survives."""
+    monkeypatch.setattr(training, "fit", lambda *arguments, **options: {})
+    options = ["--batch", "1", "--precision", "float32", "--resume", str(tmp_path / "run")]
+    assert train.main(["--data", own_images(tmp_path / "mine", number, held_out=False), *options]) == 0
+    assert "picture.png will show images of the training" in capsys.readouterr().out
+    with Image.open(tmp_path / "run" / "picture.png") as picture:
+        assert picture.size == (256 * number, 256 * 4) and np.asarray(picture)[:256].std() > 20
+
+
+# --- folders and machines
+
+
+@pytest.mark.parametrize("path", ["afile", "afile/run"])
+def test_a_folder_that_cannot_be_made_is_named_before_anything_is_loaded(path, tmp_path, monkeypatch, capsys):
+    (tmp_path / "afile").write_text("kept")
+    monkeypatch.setattr(data, "load_cartoonset", lambda **options: pytest.fail("too late"))
+    assert train.main([*FEW, "--resume", str(tmp_path / path)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"The folder of the run, {tmp_path / path}, cannot be made" in line and "Name another by --resume" in line
+    assert (tmp_path / "afile").read_text() == "kept"
+
+
+def test_an_error_of_tensorflow_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "logs").write_text("a file in the place of the folder")
+    assert train.main([*FEW, "--resume", str(tmp_path / "run")]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "course_utils.train: TensorFlow stopped with FailedPreconditionError:" in last and "logs" in last
+
+
+def test_quoted_code_is_left_out_of_the_line(tmp_path, monkeypatch, capsys):
+    def fail(*arguments, **options):
+        raise tf.errors.UnavailableError(None, None, 'Graph error:\n\n  File "a.py", line 1\n\nhost1 is gone\n\t [[x]]')
+
+    monkeypatch.setattr(training, "fit", fail)
+    assert train.main([*FEW, "--resume", str(tmp_path)]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.endswith("TensorFlow stopped with UnavailableError: Graph error: host1 is gone")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{cluster: {worker: [a:1]}}",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "boss", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+    ],
+)
+def test_a_malformed_cluster_is_named_and_shown(text, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert train.main([*FEW, "--strategy", "multiworker", "--resume", str(tmp_path)]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "TF_CONFIG does not give the addresses" in last and '{"cluster": {"worker": ["host0:9000",' in last
+
+
+def test_the_cluster_in_the_help_is_well_formed(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", train.TF_CONFIG)
+    train._refuse_wrong_cluster()
+    assert train.TF_CONFIG in train.EPILOG
 
 
 COMMAND = [sys.executable, "-m", "course_utils.train", *FEW]
