@@ -45,7 +45,8 @@ run: $(READY)
 	  $(BIN)/papermill --cwd build/run "$$notebook" "build/run/$$(basename $$notebook)" --no-request-save-on-cell-execute \
 	  || { echo "$$notebook stopped with the error above; what it had done is in build/run/$$(basename $$notebook)"; exit 1; }; \
 	done
-	@$(BIN)/jupyter nbconvert --log-level ERROR --to html build/run/*.ipynb
+	@$(BIN)/jupyter nbconvert --log-level ERROR --to html --template course \
+	  --TemplateExporter.extra_template_basedirs=tools/templates build/run/*.ipynb
 	@echo "Done. Open build/run/*.html in a browser (formulas need a network there), or build/run/*.ipynb in JupyterLab."
 
 test: $(READY)

@@ -1,6 +1,7 @@
 """notebooks: built from their sources, executed, compact, described, and without a trace of a machine."""
 
 import base64
+import html
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from tools import front, prose
 
@@ -77,6 +79,16 @@ def test_pictures_are_compact_and_described(path):
         described = cell.metadata.get("alt") or output.metadata.get("image/png", {}).get("alt")
         assert described, f"no alt text: {cell.source[:80]}"
         assert len(content) < 1_500_000
+
+
+@lessons
+def test_the_pages_of_make_run_carry_the_descriptions(path):
+    exporter = HTMLExporter(extra_template_basedirs=[str(ROOT / "tools" / "templates")], template_name="course")
+    page, _ = exporter.from_filename(str(path))
+    assert "No description has been provided" not in page
+    shown = {html.unescape(text) for text in re.findall(r'<img alt="([^"]*)"', page)}
+    for cell, output, _ in pictures(path):
+        assert (output.metadata.get("image/png", {}).get("alt") or cell.metadata.get("alt")) in shown
 
 
 @lessons

@@ -88,9 +88,11 @@ def check(page: Page, address: str, path: Path) -> None:
             frames.append(film.locator("img").first.screenshot(path=OUT / f"{lesson}_film{number:02d}.png"))
         assert len(set(frames)) > 1, "the film stands still"
 
-    for index in page.evaluate(
+    answers = page.evaluate(
         f"{CELLS}.map((cell, i) => /^checks\\.\\w+\\(/m.test(cell.source) ? i : -1).filter(i => i >= 0)"
-    ):
+    )
+    assert answers, "no exercise"
+    for index in answers:
         said = page.evaluate(f"{CELLS}[{index}].outputs.map(output => output.text || '').join('')")
         assert said.strip(), f"the check in cell {index} says nothing"
 
@@ -106,12 +108,14 @@ def check(page: Page, address: str, path: Path) -> None:
         f"{CELLS}.map((c, i) => c.cell_type === 'code' && (c.metadata.tags || []).includes('solution') ? i : -1)"
         ".filter(i => i >= 0)"
     )
+    assert solutions, "no solution"
     for index in solutions:
         solution = cell_at(page, index)
         assert solution.locator(".jp-InputPlaceholder").count() and not solution.locator(".cm-editor:visible").count()
     page.screenshot(path=OUT / f"{lesson}_end.png")
     print(
-        f"lesson {lesson}: ran, films move, self-test says '{feedback}', {len(solutions)} solutions collapsed",
+        f"lesson {lesson}: ran, films move, {len(answers)} checks speak, self-test says '{feedback}', "
+        f"{len(solutions)} solutions collapsed",
         flush=True,
     )
 

@@ -53,7 +53,7 @@ budget = runtime.start("00")
 # | budget | for | how long |
 # |---|---|---|
 # | `smoke` | tests: everything runs, little is learnt | one to four minutes a lesson |
-# | `laptop` | two cores, no GPU (the default without one) | at most 5 minutes a lesson, lesson 06 at most 12 |
+# | `laptop` | two cores, no GPU (the default without one) | about 5 minutes a lesson or less, lesson 06 about 10 |
 # | `full` | a GPU (the default with one) | the published numbers of epochs |
 #
 # To choose another one, set the environment variable `COURSE_BUDGET` before Jupyter starts.
@@ -143,8 +143,8 @@ print("ready")
 # |---|---|---|
 # | 00 Start here | what works on this machine? | half a minute |
 # | [01 The vanilla autoencoder](01_autoencoder.ipynb) | what does a code keep, and why can it not generate? | 4 minutes |
-# | [02 KL divergence](02_kl_divergence.ipynb) | how far is one distribution from another, and in which direction? | 1 minute |
-# | [03 Reparameterization](03_reparameterization.ipynb) | how does a gradient pass a draw? | 1 minute |
+# | [02 KL divergence](02_kl_divergence.ipynb) | how far is one distribution from another, and in which direction? | 2 minutes |
+# | [03 Reparameterization](03_reparameterization.ipynb) | how does a gradient pass a draw? | 2 minutes |
 # | [04 The TFP VAE](04_tfp_vae.ipynb) | how do you build one that you can trust? | 3 minutes |
 # | [05 A VAE on Fashion-MNIST](05_fashion_mnist_vae.ipynb) | what does it learn, and when? | 4 minutes |
 # | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 10 minutes |
@@ -162,7 +162,7 @@ print("ready")
 #   Colab's TensorFlow. With a GPU the budget becomes `full`. Lesson 06 trains long enough to be cut off: mount your
 #   Drive first, and its checkpoints go there.
 #
-# Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of each lesson,
+# Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of the lesson,
 # collapsed (handouts come without them). After lesson 06, take one thing and change it: a data set of your own in place
 # of the garments, a prior of two normals, a likelihood for colours. The asserts tell you what no longer holds.
 #

@@ -31,7 +31,8 @@
 #
 # **You need** [lesson 00](00_start_here.ipynb), densities, expectations and logarithms. No neural network is trained here.
 #
-# **Time:** under a minute at every budget; the budgets differ in the number of draws and of frames in the film.
+# **Time:** about two minutes at the `laptop` budget on two cores. The budgets differ in the number of draws and of frames
+# in the film.
 
 # %% tags=["setup"]
 import importlib.util

@@ -32,7 +32,7 @@
 #
 # **You need** lesson [02](02_kl_divergence.ipynb), or the words *KL divergence* and *log density*; derivatives of one variable.
 #
-# **Time:** about half a minute at the `smoke` and `laptop` budgets, under a minute at `full`.
+# **Time:** about a minute and a half at the `laptop` budget on two cores.
 
 # %% tags=["setup"]
 import importlib.util
