@@ -560,17 +560,16 @@ print(f"KL of held-out avatars: {kl['calibrated']:.0f} nats before, {kl['rescale
 # The same pictures, for hundreds of nats less. Why has the optimizer left them lying about? At a calibrated noise level
 # the squared errors are worth so much more. An error that is smaller by one per cent is worth $\frac{D}{2} \ln
 # \frac{1}{0.99}$, nearly a thousand nats, which is about the whole KL. As long as the errors fall, they own the gradient.
-# Scroll up to the log of the training: the KL climbs, though it is a part of the loss. Beyond the `smoke` budget you can
-# see it turn and come down, slowly, epoch by epoch. It is still on its way.
+# Scroll up to the log of the training: the KL climbs for some epochs, though it is a part of the loss. Then it turns and
+# comes down, slowly, epoch by epoch. It is still on its way.
 
 # %% tags=["claim"]
 one_per_cent = 0.5 * dimensions * np.log(1 / 0.99)
 assert 950 < one_per_cent < 1000 and 0.4 < paid / one_per_cent < 2.5
 assert paid - information > 0.9 * paid
 assert pixel_change < 0.005 and kl["rescaled"] < 0.8 * kl["calibrated"]
-assert max(history["kl"]) > 1.2 * history["kl"][0]
-if budget.name != "smoke":
-    assert history["kl"][-1] < 0.95 * max(history["kl"])
+by_epoch = np.array(history["kl"])
+assert np.max(by_epoch / np.minimum.accumulate(by_epoch)) > 1.2 and by_epoch[-1] < 0.95 * by_epoch.max()
 
 # %% [markdown]
 # ## Fit a density to the codes
