@@ -765,7 +765,7 @@ generated = {
 generated["VAE\nuniform"] = decode(calibrated, uniform_codes(train_mean, budget.draws))
 generated["VAE\nnormal"], generated["VAE\nfitted"] = drawn_faces["calibrated"], drawn_faces["fitted"]
 
-# %% alt="Six rows of generated avatars: autoencoder and VAE, each from uniform, normal and fitted codes; only the fitted rows show whole faces"
+# %% alt="Six rows of generated avatars: autoencoder and VAE, each from uniform, normal and fitted codes. Uniform codes give much the same face or torn ones, normal codes hardly any, fitted codes whole and different faces"
 plots.compare_rows(
     {name: pictures[:8] for name, pictures in generated.items()}, title="Where you draw decides what you get", size=1.25
 )
