@@ -50,7 +50,7 @@ run: $(READY)
 	@echo "Done. Open build/run/*.html in a browser (formulas need a network there), or build/run/*.ipynb in JupyterLab."
 
 test: $(READY)
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile tests
 	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=1200 notebooks
 

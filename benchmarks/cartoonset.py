@@ -25,7 +25,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from course_utils import data, runtime
-from course_utils._streaming import ROW
+from course_utils.data.streaming import ROW
 
 BATCH, FILES, ROUNDS = 32, 3_000, 5
 

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow loads: i
 
 import numpy as np
 
-from course_utils._budgets import BUDGETS
+from course_utils.budgets import BUDGETS
 
 # Progress bars are plain text here: a widget shows nothing once the kernel is gone. tqdm warns about that with a path.
 warnings.filterwarnings("ignore", message="IProgress not found")
@@ -151,9 +151,6 @@ def start(lesson: str) -> SimpleNamespace:
     print(f"device: {', '.join(devices) if devices else f'CPU, {os.cpu_count()} cores'} | seed: {SEED}")
     print(f"budget: {name} | " + ", ".join(f"{key} {value:,}" for key, value in row.items()))
     if "google.colab" in sys.modules:
-        from course_utils import precision
-
-        print(f"precision: {precision.fastest()} is the fastest here; lesson 06 uses it")
         mount = "none. To keep some on your Drive: from google.colab import drive; drive.mount('/content/drive')"
         print("checkpoints:", f"on your Drive, in {DRIVE / 'vae-course'}" if DRIVE.exists() else mount)
     return SimpleNamespace(name=name, **row)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from course_utils._budgets import BUDGETS
+from course_utils.budgets import BUDGETS
 
 TF_CONFIG = '{"cluster": {"worker": ["host0:9000", "host1:9000"]}, "task": {"type": "worker", "index": 0}}'
 EPILOG = f"""\
@@ -155,7 +155,7 @@ def run(options: argparse.Namespace) -> None:
 
     strategy = _strategy(options.strategy)  # before anything touches a device
     from course_utils import models, networks, precision, runtime, training
-    from course_utils._checkpoints import recorded_settings
+    from course_utils.checkpoints import recorded_settings
 
     budget = BUDGETS["06"][options.budget or runtime.budget_name()]
     epochs, batch = options.epochs or budget["calibrated_epochs"], options.batch or budget["batch"]

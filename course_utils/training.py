@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from course_utils import data, runtime
-from course_utils._checkpoints import Checkpoints
+from course_utils.checkpoints import Checkpoints
 
 
 def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

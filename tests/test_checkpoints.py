@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras as keras
 from small_vae import small_vae, train
 
-from course_utils import _checkpoints, precision, training
+from course_utils import checkpoints, precision, training
 
 
 def same(one, other):
@@ -209,10 +209,10 @@ def test_a_folder_that_vanishes_is_not_made_again_somewhere_else(tmp_path):
 
 
 def test_settings_are_recorded_for_whoever_goes_on(whole, tmp_path):
-    assert _checkpoints.recorded_settings(tmp_path) == {}
+    assert checkpoints.recorded_settings(tmp_path) == {}
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, [At(3, interrupt)])
-    recorded = _checkpoints.recorded_settings(tmp_path)
+    recorded = checkpoints.recorded_settings(tmp_path)
     assert (recorded["precision"], recorded["devices"], recorded["epochs"]) == ("float32", 1, 4)
 
 

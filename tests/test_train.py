@@ -14,8 +14,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from course_utils import _archives, data, precision, train, training
-from course_utils._cartoonset_files import file_key
+from course_utils import data, precision, train, training
+from course_utils.data import archives
+from course_utils.data.cartoonset_files import file_key
 
 FEW = ["--data", "drawn", "--images", "30", "--batch", "8", "--epochs", "2", "--every", "2", "--precision", "float32"]
 
@@ -176,7 +177,7 @@ def test_a_limit_is_named_where_nobody_has_counted(capsys):
 )
 def test_named_images_are_used_or_refused(arguments, words, tmp_path, monkeypatch, capsys, no_training):
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(_archives, "MIRRORS", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(archives, "MIRRORS", ["http://127.0.0.1:9/"])
     mine = own_images(tmp_path / "mine", 2)
     arguments = [argument.format(mine=mine) for argument in arguments]
     assert train.main([*arguments, "--resume", str(tmp_path / "run")]) == 1

@@ -1,0 +1,41 @@
+"""Images: where they come from, and how they reach a network.
+
+Sets come from your folder (``COURSE_DATA_DIR``), the cache, a download, or are drawn in code, in this order; print a
+set, and it says which. ``COURSE_CACHE_DIR`` moves the cache, which otherwise lies where the operating system keeps
+caches.
+
+=======================  ======================================================================================
+``mnist.py``             MNIST and Fashion-MNIST as arrays
+``fetching.py``          their files: found in a folder or the cache, or downloaded, and checked byte for byte
+``cartoonset.py``        Cartoon Set: where its images come from, in which order of preference
+``avatar_set.py``        what ``load_cartoonset`` returns
+``cartoonset_files.py``  images and tables of Cartoon Set in a folder or an archive; images resized
+``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
+``archives.py``          the downloaded archives of Cartoon Set
+``cache.py``             the folders of the cache, and the lock of each
+``streaming.py``         images that stay on disk, and batches in an order that can be resumed
+``batching.py``          pixels scaled, binarised, and in shuffled batches
+=======================  ======================================================================================
+"""
+
+from course_utils.data.avatar_set import AvatarSet
+from course_utils.data.batching import batches, binarise, to_float
+from course_utils.data.cartoonset import load_cartoonset
+from course_utils.data.fetching import DataError
+from course_utils.data.mnist import ImageSet, load_fashion_mnist, load_mnist
+from course_utils.data.streaming import StoredImages, epoch_order, stream
+
+__all__ = [
+    "AvatarSet",
+    "DataError",
+    "ImageSet",
+    "StoredImages",
+    "batches",
+    "binarise",
+    "epoch_order",
+    "load_cartoonset",
+    "load_fashion_mnist",
+    "load_mnist",
+    "stream",
+    "to_float",
+]

@@ -1,0 +1,95 @@
+"""The part of the cache for Cartoon Set: its folders, the lock of each, and files that are whole or not there."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from course_utils.data.fetching import DataError, _open_stand_in, caches
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
+
+
+def shelf(label: str) -> Path:
+    """The folder of stores and archives: in the cache, or in its stand-in if the cache cannot be written."""
+    while True:
+        folder = caches()[-1] / "cartoonset"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "README.txt").write_text("Prepared images of the course. Everything here may be deleted.\n")
+            return folder
+        except OSError as error:
+            try:
+                _open_stand_in(label, error)
+            except OSError:
+                advice = "Make room, or set COURSE_CACHE_DIR to a folder on a disk with room."
+                raise DataError(f"{label} cannot be stored in {folder}: {error.strerror}. {advice}") from error
+
+
+def store_of(name: str, place: str, mark: str) -> Path:
+    """The folder for what is prepared from these very files, of which `mark` is the fingerprint.
+
+    A store of the same place with another fingerprint is of no use any more, and it is large: it is deleted.
+    """
+    place_bytes = place.encode(errors="surrogateescape")  # a folder's name need not be UTF-8
+    first = f"{name}-{hashlib.sha256(place_bytes).hexdigest()[:8]}"
+    key = f"{first}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
+    for cache in caches():
+        if (cache / "cartoonset" / key / "index.json").exists():
+            return cache / "cartoonset" / key
+    folder = shelf(name)
+    for old in folder.glob(f"{first}-*"):
+        if old.is_dir() and old.name != key:
+            discard(old)
+    return folder / key
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a file which is either the old one or the whole new one, also for a process that reads it now."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(new, "w") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+@contextlib.contextmanager
+def locked(path: Path, label: str) -> Iterator[None]:
+    """Be the only process in the block. The system drops the lock of a process that dies, so nothing is left behind."""
+    with open(path, "ab") as file:
+        waiting = False
+        while not _lock(file):
+            if not waiting:
+                print(f"Another process works on {label}; waiting for it.", file=sys.stderr)
+            waiting = True
+            time.sleep(0.2)
+        yield
+
+
+def discard(store: Path) -> None:
+    """Delete a store, unless another process works on it."""
+    with contextlib.suppress(OSError), open(store.with_name(store.name + ".lock"), "ab") as file:
+        if _lock(file):
+            shutil.rmtree(store)
+
+
+def _lock(file) -> bool:
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

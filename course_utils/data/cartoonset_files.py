@@ -1,0 +1,210 @@
+"""The files of Cartoon Set: images and CSVs in a folder or a .tgz archive, and what makes a file no image of the set.
+
+Official: `cs<digits>.png`, 500x500 RGBA, with `cs<digits>.csv` beside it, whose lines are `"attribute", value, count`.
+Sample: 256x256 RGB images, and one `labels.csv` with a column `file` and a column for each attribute.
+"""
+
+import collections
+import contextlib
+import csv
+import gzip
+import hashlib
+import io
+import os
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from course_utils.data.fetching import DataError
+from course_utils.data.prepared import LeftOut
+
+SIDE, SIZES = 256, (256, 500)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")  # what claims to be an image
+MAX_BYTES = 1 << 24  # 500x500 RGBA is 1 MB even without compression
+LABELS = "labels.csv"
+
+
+def file_key(name: str) -> int:
+    """A fixed pseudo-random number of a file name without folders, for orders and splits that no new file upsets."""
+    name = PurePosixPath(name).name.encode(errors="surrogateescape")  # not every system keeps to UTF-8
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
+
+
+def scan(root: Path) -> tuple[dict[str, Path], dict[str, Path], str]:
+    """Images in the order of `file_key`, and CSVs, below a folder, both by relative name; and their fingerprint."""
+    images, tables, marks = {}, {}, []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in files:
+            suffix, path = os.path.splitext(file)[1].lower(), Path(folder, file)
+            if file.startswith(".") or suffix not in (*SUFFIXES, ".csv") or not path.is_file():
+                continue
+            name, status = path.relative_to(root).as_posix(), path.stat()
+            marks.append(f"{name}\t{status.st_size}\t{status.st_mtime_ns}\n")
+            (tables if suffix == ".csv" else images)[name] = path
+    ordered = {name: images[name] for name in sorted(images, key=lambda name: (file_key(name), name))}
+    mark = "".join(sorted(marks)).encode(errors="surrogateescape")
+    return ordered, tables, hashlib.sha256(mark).hexdigest()
+
+
+def read_tables(names: list[str], tables: dict[str, Path]) -> dict[str, bytes]:
+    """The bytes of the CSVs that belong to these images; one that cannot be read counts as missing."""
+    texts = {}
+    beside = {str(PurePosixPath(name).with_suffix(".csv")) for name in names}
+    for name, path in tables.items():
+        if name in beside or path.name == LABELS:
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                texts[name] = file.read(MAX_BYTES)
+    return texts
+
+
+def archive_entries(path: Path, texts: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of every image in a .tgz, in its order. CSVs go into `texts`. Nothing is unpacked to the disk.
+
+    Raises `DataError` for a file that is no .tgz, for an archive that is cut off or damaged, or has a member which a
+    set of images does not have: one with an absolute name or `..`, a link, a device.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(2)
+        if not b"\x1f\x8b".startswith(start):
+            raise DataError(
+                f"{path} is no .tgz, the kind of archive that is expected: it begins with {start!r}. Get the .tgz, or "
+                "unpack what you have and name the folder with the images."
+            )
+        with gzip.open(path) as raw, tarfile.open(fileobj=raw, mode="r|") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+                    raise DataError(f"{path}: the member {member.name!r} leads out of the archive. Do not use it.")
+                if not (member.isreg() or member.isdir()):
+                    raise DataError(f"{path}: {member.name!r} is a link or a device, not a file. Do not use it.")
+                suffix = name.suffix.lower()
+                if not member.isreg() or name.name.startswith(".") or suffix not in (*SUFFIXES, ".csv"):
+                    continue
+                content = archive.extractfile(member).read(MAX_BYTES + 1)
+                if suffix == ".csv":
+                    texts[str(name)] = content
+                else:
+                    yield str(name), content
+            while raw.read(1 << 20):  # to the end, where gzip has its checksum
+                pass
+    except (EOFError, zlib.error, tarfile.TarError, OSError) as error:
+        raise DataError(f"{path} cannot be read to its end: {error}. It is cut off or damaged: get it anew.") from error
+
+
+def decode(item: Path | bytes) -> tuple[np.ndarray, None]:
+    """One image as uint8 `(256, 256, 3)`, on white, scaled with antialiasing. Raises `LeftOut` with the reason.
+
+    Size and type are read from the first bytes, so that a picture of a million by a million pixels is never unpacked.
+    """
+    try:
+        if isinstance(item, Path):
+            with open(item, "rb") as file:
+                item = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise LeftOut(f"cannot be read: {error.strerror}") from error
+    if len(item) > MAX_BYTES:
+        raise LeftOut(f"is longer than {MAX_BYTES:,} bytes")
+    if len(item) < 24 or item[:8] != b"\x89PNG\r\n\x1a\n" or item[12:16] != b"IHDR":
+        raise LeftOut("is no PNG image")
+    width, height = struct.unpack(">II", item[16:24])
+    if width != height or width not in SIZES:
+        raise LeftOut(f"is {width}x{height}, expected 500x500 or 256x256")
+    try:
+        with Image.open(io.BytesIO(item), formats=["PNG"]) as image:
+            if image.mode not in ("RGB", "RGBA"):
+                raise LeftOut(f"has the colours {image.mode}, expected RGB or RGBA")
+            image.load()
+            return np.asarray(_on_white(image)), None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        raise LeftOut(f"is truncated or damaged: {error}") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Composite on white, then scale to 256x256. Only the part that is not transparent is worked on: a quarter."""
+    if image.size == (SIDE, SIDE) and image.mode == "RGB":
+        return image
+    scale, whole, box = image.width / SIDE, Image.new("RGB", (SIDE, SIDE), "white"), image.getbbox()
+    if image.mode == "RGB":
+        box = (0, 0, *image.size)  # there, getbbox would look for what is not black
+    if box is None:
+        return whole
+    # Two pixels of the result more than that on each side: the filter, which reaches two pixels of the original, finds
+    # nothing but white at the edges of the crop, so that the pixels are those of the whole picture.
+    left, top = (max(0, int(edge / scale) - 2) for edge in box[:2])
+    right, bottom = (min(SIDE, int(edge / scale) + 3) for edge in box[2:])
+    x, y = int(left * scale), int(top * scale)
+    crop = image.crop((x, y, *(min(image.width, int(edge * scale) + 1) for edge in (right, bottom))))
+    flat = Image.new("RGB", crop.size, "white")
+    flat.paste(crop, mask=crop if crop.mode == "RGBA" else None)
+    source = (left * scale - x, top * scale - y, right * scale - x, bottom * scale - y)
+    whole.paste(flat.resize((right - left, bottom - top), Image.Resampling.HAMMING, box=source), (left, top))
+    return whole
+
+
+def attributes(names: list[str], texts: dict[str, bytes]) -> dict:
+    """The attributes of these images from the CSVs, whose bytes `texts` gives by name.
+
+    Returns a dict: `attributes`, a list of one integer an image for each attribute, -1 where unknown or empty;
+    `categories`, the names of its values; `unlabelled`, the reason by image name. All are empty if there are no CSVs.
+    """
+    table = next((texts[name] for name in sorted(texts, key=len) if PurePosixPath(name).name == LABELS), None)
+    rows, schemas = {}, collections.Counter()
+    for name in names:
+        text = texts.get(str(PurePosixPath(name).with_suffix(".csv")))
+        rows[name] = _official(text) if text is not None else None
+        schemas[rows[name] and rows[name][0]] += 1
+    del schemas[None]
+    if not schemas:
+        return _from_table(names, table)
+    schema = schemas.most_common(1)[0][0]
+    unlabelled, columns = {}, []
+    for name in names:
+        if rows[name] is None:
+            unlabelled[name] = "has no CSV in the official form"
+        elif rows[name][0] != schema:
+            unlabelled[name] = "has a CSV with other attributes than most"
+        columns.append([-1] * len(schema) if name in unlabelled else rows[name][1])
+    values = dict(zip([name for name, _ in schema], map(list, zip(*columns, strict=True)), strict=True))
+    categories = {name: [str(value) for value in range(count)] for name, count in schema}
+    return {"attributes": values, "categories": categories, "unlabelled": unlabelled}
+
+
+def _official(text: bytes) -> tuple[tuple, tuple] | None:
+    """Attributes with their counts, and the values, from one CSV; None if it is not in the official form."""
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text.decode()), skipinitialspace=True) if line]
+        cells = [(name, int(value), int(count)) for name, value, count in lines]
+    except (ValueError, csv.Error):
+        return None
+    if not cells or not all(0 <= value < count for _, value, count in cells) or len({c[0] for c in cells}) < len(cells):
+        return None
+    return tuple((name, count) for name, _, count in cells), tuple(value for _, value, _ in cells)
+
+
+def _from_table(names: list[str], table: bytes | None) -> dict:
+    """The attributes from a `labels.csv`. A column with another value in every line, such as a checksum, is none."""
+    if table is None:
+        return {"attributes": {}, "categories": {}, "unlabelled": {}}
+    try:
+        lines = {line["file"]: line for line in csv.DictReader(io.StringIO(table.decode()), strict=True)}
+        columns = [name for name in next(iter(lines.values()), {}) if name not in ("file", None)]
+        categories = {name: sorted({line[name] for line in lines.values() if line[name]}) for name in columns}
+    except (ValueError, KeyError, csv.Error) as error:
+        reason = f"{LABELS} is no table with a column 'file' ({type(error).__name__})"
+        return {"attributes": {}, "categories": {}, "unlabelled": dict.fromkeys(names, reason)}
+    categories = {name: kinds for name, kinds in categories.items() if 0 < len(kinds) < len(lines)}
+    unlabelled, values = {}, {name: [] for name in categories}
+    for name in names:
+        line = lines.get(PurePosixPath(name).name, {})
+        if not line:
+            unlabelled[name] = f"has no line in {LABELS}"
+        for column, kinds in categories.items():
+            values[column].append(kinds.index(line[column]) if line.get(column) else -1)
+    return {"attributes": values, "categories": categories, "unlabelled": unlabelled}

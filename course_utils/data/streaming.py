@@ -1,0 +1,128 @@
+"""Images that stay on disk: reading rows of a prepared file, and batches of them in an order that can be resumed."""
+
+import functools
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from course_utils.data.fetching import DataError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SHAPE = (256, 256, 3)
+ROW = 256 * 256 * 3  # bytes of one image
+_seeking = threading.Lock()
+
+
+class StoredImages:
+    """Images in a file, which reads like a uint8 array `(n, 256, 256, 3)` that cannot be written to.
+
+    Index the first axis, with a number, a slice or an array of row numbers: what comes back is an array in memory. A
+    `np.memmap` would do the same, but its pages count as memory of the process: reading keeps the peak at one batch,
+    however many images there are. The file stays open, so that a running training survives its deletion.
+
+    Args:
+        path: file of images, one after the other, without a header.
+        rows: which of them, and in which order.
+    """
+
+    def __init__(self, path: Path, rows: np.ndarray):
+        self.path, self.rows = Path(path), np.asarray(rows, np.int64)
+        self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._file)
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self.rows), *SHAPE)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index) -> np.ndarray:
+        rows = self.rows[index]
+        images = np.empty((*np.shape(rows), *SHAPE), np.uint8)
+        for row, place in zip(np.ravel(rows).tolist(), images.reshape(-1, ROW), strict=True):
+            self._read(row, place)
+        return images
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """All of them, in memory: `np.asarray` of a few rows is fine, of a large set it is not."""
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    def __repr__(self) -> str:
+        return f"StoredImages of shape {self.shape}, uint8, on disk"
+
+    def at(self, rows: np.ndarray) -> "StoredImages":
+        """These rows as images of their own. Nothing is read."""
+        return StoredImages(self.path, self.rows[rows])
+
+    def gather(self, index: "tf.Tensor") -> "tf.Tensor":
+        """The images of an index tensor `(batch,)`, uint8 `(batch, 256, 256, 3)`, for the graph of a pipeline."""
+        import tensorflow as tf
+
+        return tf.ensure_shape(tf.numpy_function(self.__getitem__, [index], tf.uint8, stateful=False), (None, *SHAPE))
+
+    def _read(self, row: int, place: np.ndarray) -> None:
+        if hasattr(os, "preadv"):
+            got = os.preadv(self._file, [place], row * ROW)
+        else:
+            with _seeking:
+                os.lseek(self._file, row * ROW, os.SEEK_SET)
+                content = os.read(self._file, ROW)
+            got = len(content)
+            place[:got] = np.frombuffer(content, np.uint8)
+        if got != ROW:
+            raise DataError(f"{self.path} ends before image {row}. Delete its folder, and load the set again.")
+
+
+def epoch_order(number: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of `number` images in one epoch: int64 `(number,)`, a function of its arguments and of nothing else.
+
+    A training that is resumed in epoch 7 asks for epoch 7, and need not draw the six before it.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(number)
+
+
+def stream(
+    images: np.ndarray | StoredImages, batch_size: int, seed: int, *, first_step: int = 0, transform: str = "float"
+) -> "tf.data.Dataset":
+    """Return an endless dataset of full float32 batches, which begins with the batch of `first_step`.
+
+    Step `s` lies in epoch `s // (len(images) // batch_size)`, and takes its part of that epoch's `epoch_order`; the
+    last images of an order, too few for a batch, are left to the next epochs. So a run that stops after step 100 and
+    one which begins with `first_step=100` see together what a single run sees. `images` are uint8, in memory or on
+    disk; `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5).
+    Raises `ValueError` for other pixels, an unknown `transform`, a negative step, or too few images for a batch.
+    """
+    import tensorflow as tf
+
+    if transform not in ("float", "binarise"):
+        raise ValueError(f"transform must be 'float' or 'binarise', not {transform!r}.")
+    if images.dtype != np.uint8:
+        raise ValueError(f"stream takes uint8 images, not {images.dtype}.")
+    if not 1 <= batch_size <= len(images):
+        raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
+    if first_step < 0:
+        raise ValueError(f"first_step must be 0 or more, not {first_step}.")
+    steps = len(images) // batch_size
+    order = functools.lru_cache(2)(lambda epoch: epoch_order(len(images), seed, epoch))
+
+    def read(step: np.ndarray) -> np.ndarray:
+        epoch, place = divmod(int(step), steps)
+        return images[order(epoch)[place * batch_size : (place + 1) * batch_size]]
+
+    def load(step: "tf.Tensor") -> "tf.Tensor":
+        batch = tf.numpy_function(read, [step], tf.uint8, stateful=False)
+        batch = tf.cast(tf.ensure_shape(batch, (batch_size, *images.shape[1:])), tf.float32) / 255.0
+        return batch if transform == "float" else tf.cast(batch > 0.5, tf.float32)
+
+    numbers = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+    return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
