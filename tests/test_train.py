@@ -17,6 +17,7 @@ from PIL import Image
 from course_utils import data, precision, train, training
 from course_utils.data import archives
 from course_utils.data.cartoonset_files import file_key
+from course_utils.train import cluster, options, running
 
 FEW = ["--data", "drawn", "--images", "30", "--batch", "8", "--epochs", "2", "--every", "2", "--precision", "float32"]
 
@@ -162,7 +163,7 @@ def test_what_a_limit_leaves_out_is_said(tmp_path, capsys, no_training):
 
 def test_a_limit_is_named_where_nobody_has_counted(capsys):
     avatars = type("Avatars", (), {"images": range(5), "train": range(4), "test": range(1), "total": None})
-    train._say_what_is_used(avatars, batch=2)
+    running._say_what_is_used(avatars, batch=2)
     assert "the first 5 images, which is the limit; there are more" in capsys.readouterr().out
 
 
@@ -264,9 +265,9 @@ def test_a_malformed_cluster_is_named_and_shown(text, tmp_path, monkeypatch, cap
 
 
 def test_the_cluster_in_the_help_is_well_formed(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", train.TF_CONFIG)
-    train._refuse_wrong_cluster()
-    assert train.TF_CONFIG in train.EPILOG
+    monkeypatch.setenv("TF_CONFIG", cluster.TF_CONFIG)
+    cluster.refuse_wrong_cluster()
+    assert cluster.TF_CONFIG in options.EPILOG
 
 
 COMMAND = [sys.executable, "-m", "course_utils.train", *FEW]

@@ -1,0 +1,112 @@
+"""One run of the command: images, networks, training, and what it leaves behind."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from course_utils.budgets import BUDGETS
+from course_utils.train.cluster import strategy_of
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the run, before there is anything to lose. Raises ``OSError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file is in its place" if folder.is_file() else error.strerror
+        raise OSError(
+            f"The folder of the run, {folder}, cannot be made: {reason}. Name another by --resume."
+        ) from error
+
+
+def _load(options: argparse.Namespace, budget: dict):
+    """The avatars that were asked for. What was named is used, or there is an error: then nothing is drawn."""
+    from course_utils import data
+
+    named = options.data not in ("auto", "real", "drawn")
+    source = "real" if named or (options.download and options.data == "auto") else options.data
+    everything = named or options.download
+    return data.load_cartoonset(
+        source=source,
+        folder=options.data if named else None,
+        download=options.download,
+        limit=options.images or (None if everything else budget["images"]),
+    )
+
+
+def _say_what_is_used(avatars, batch: int) -> None:
+    """Print what a limit leaves out and what is missing. Raises ``ValueError`` if there is nothing to train on."""
+    here, train = len(avatars.images), len(avatars.train)
+    if avatars.total is None:
+        print(f"Using the first {here:,} images, which is the limit; there are more. --images takes another number.")
+    elif avatars.total > here:
+        print(f"Using {here:,} of {avatars.total:,} images; --images {avatars.total} takes all.")
+    if train < batch:
+        advice = f"Add images, or take --batch {train}." if train else "Add images."
+        raise ValueError(f"{train} of {here} images are for training, too few for a batch of {batch}. {advice}")
+    if not len(avatars.test):
+        print("None of these images happens to be held out, so that picture.png will show images of the training.")
+
+
+def _picture(vae, avatars, path: Path) -> None:
+    """Eight held-out avatars, their reconstructions, prior draws and fitted draws, as a PNG."""
+    import numpy as np
+    from PIL import Image
+
+    from course_utils import data, plots, runtime
+
+    rng = np.random.default_rng(runtime.SEED)
+    some, shown = avatars.train_images[:500], avatars.test_images if len(avatars.test) else avatars.train_images
+    real = data.to_float(shown[:8])
+    codes = [vae.encoder(data.to_float(some[i : i + 50])) for i in range(0, len(some), 50)]
+    means = np.concatenate([part.mean() for part in codes])
+    variances = np.concatenate([part.variance() for part in codes])
+    noise = rng.standard_normal((len(real), means.shape[1])).astype(np.float32)
+    spread = np.linalg.cholesky(np.cov(means.T, bias=True) + np.diag(variances.mean(axis=0)))  # also of one image
+    codes = np.concatenate([vae.encoder(real).mean(), noise, means.mean(axis=0) + noise @ spread.T]).astype(np.float32)
+    Image.fromarray(plots.mosaic(np.concatenate([real, vae.decoder(codes).mean()]), columns=len(real))).save(path)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train as asked for; raises what ``data.load_cartoonset`` and ``training.fit`` raise."""
+    _make_folder(options.resume)
+    import tf_keras as keras
+
+    strategy = strategy_of(options.strategy)  # before anything touches a device
+    from course_utils import models, networks, precision, runtime, training
+    from course_utils.checkpoints import recorded_settings
+
+    budget = BUDGETS["06"][options.budget or runtime.budget_name()]
+    epochs, batch = options.epochs or budget["calibrated_epochs"], options.batch or budget["batch"]
+    avatars = _load(options, budget)
+    print(avatars)
+    _say_what_is_used(avatars, batch)
+    runtime.set_seed()
+    choice = options.precision
+    if choice == "auto":  # a training that goes on does so in the precision that it began with
+        choice = recorded_settings(options.resume / "checkpoints").get("precision", "auto")
+    with strategy.scope(), precision.using(choice) as number_type:
+        encoder, decoder = networks.avatar_vae_networks()
+        vae = models.VAE(
+            models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(200)
+        )
+    print(f"{epochs} epochs, batches of {batch}, {number_type}, {strategy.num_replicas_in_sync} device(s)")
+    training.fit(
+        vae,
+        avatars.train_images,
+        epochs=epochs,
+        peak_rate=1e-3,
+        batch_size=batch,
+        callbacks=[keras.callbacks.TensorBoard(options.resume / "logs")],
+        verbose=1,
+        checkpoints=options.resume / "checkpoints",
+        checkpoint_every=options.every,
+    )
+    # Some averages are spread over the workers, so that all of them have to take part. One keeps the files.
+    keeps = getattr(strategy.extended, "should_checkpoint", True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.resume if keeps else Path(scratch)
+        vae.save_weights(folder / "avatars.weights.h5")
+        _picture(vae, avatars, folder / "picture.png")
+    if keeps:
+        print(f"Done. In {options.resume}: avatars.weights.h5, picture.png, checkpoints/, logs/")
