@@ -6,12 +6,12 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.10 python3 p
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SOURCES := $(sort $(wildcard notebooks/source/[0-9]*.py))
+SOURCES := $(sort $(wildcard notebooks/source/[0-9A]*.py))
 NOTEBOOKS := $(SOURCES:notebooks/source/%.py=notebooks/%.ipynb)
 # Authors keep the image sets beside the clone. Where that folder is missing, the course downloads them or draws its own.
 SHARED := $(wildcard ../shared/data)
 ifneq ($(SHARED),)
-export COURSE_DATA_DIR ?= $(abspath $(SHARED))
+export COURSE_DATA_DIR ?= $(CURDIR)/$(SHARED)
 endif
 
 .PHONY: help lab run test notebooks slides handouts bench clean
@@ -26,14 +26,11 @@ help:
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "This course needs Python 3.10, 3.11, 3.12 or 3.13; none was found. Install one, or name yours: make PYTHON=/path/to/python3.12"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "This course needs Python 3.10, 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make PYTHON=/path/to/python3.12" % v)'
-	@echo "Setting up $(VENV) (once; some 3 GB, a few minutes) ..."
-	@"$(PYTHON)" -m venv --clear $(VENV) || { echo "Could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@# The pinned versions first; where they do not exist for this Python, the ranges of pyproject.toml.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lab,dev,slides]' 2>$(VENV)/pinned.log \
-	 || { echo "The pinned versions do not fit $(PYTHON); taking the newest ones that the course allows."; \
-	      $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab,dev,slides]'; }
-	@touch $@
+	@version=$$("$(PYTHON)" -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null); case "$$version" in \
+	  "Python 3.10"|"Python 3.11"|"Python 3.12"|"Python 3.13") ;; \
+	  "Python "[0-9]*.[0-9]*) echo "This course needs Python 3.10, 3.11, 3.12 or 3.13; $(PYTHON) is $$version. Try: make PYTHON=/path/to/python3.12"; exit 1;; \
+	  *) echo "$(PYTHON) cannot be started, or is no Python. Name one by its path: make PYTHON=/path/to/python3.12"; exit 1;; esac
+	@"$(PYTHON)" tools/environment.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
@@ -51,8 +48,7 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
-	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile tests
-	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=1200 notebooks
+	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=1200 notebooks tests
 
 notebooks: $(NOTEBOOKS)
 

@@ -1,6 +1,8 @@
 """Every test draws the same numbers in every run, alone or among others: what fails once can be repeated."""
 
 import itertools
+import random
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from course_utils import runtime
 
 @pytest.fixture(autouse=True)
 def same_random_numbers(monkeypatch):
-    runtime.set_seed()
+    random.seed(runtime.SEED)
+    if "tensorflow" in sys.modules:  # which takes seconds to load, and not every room's tests need it
+        runtime.set_seed()
     make, seeds = np.random.default_rng, itertools.count()
     monkeypatch.setattr(np.random, "default_rng", lambda seed=None: make(next(seeds) if seed is None else seed))

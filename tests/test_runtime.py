@@ -11,11 +11,6 @@ import tensorflow as tf
 from course_utils import runtime
 
 
-def test_importing_the_package_does_not_import_tensorflow():
-    code = "import course_utils, sys; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
 def test_every_lesson_has_the_same_entries_at_every_budget():
     for lesson, rows in runtime.BUDGETS.items():
         assert set(rows) == {"smoke", "laptop", "full"}, lesson

@@ -1,0 +1,35 @@
+"""The house: rooms with one door each, tests that mirror them, and a map that names every one."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "course_utils"
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_the_package_alone_loads_no_tensorflow():
+    code = "import course_utils, sys; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_no_file_name_begins_with_an_underscore_but_that_of_a_door():
+    assert len(FILES) > 30
+    assert not [path for path in FILES if path.name.startswith("_") and path.name != "__init__.py"]
+
+
+def test_the_tests_mirror_the_rooms():
+    for room in ROOMS:
+        assert list((ROOT / "tests" / room.name).glob("test_*.py")), room.name
+    for folder in (ROOT / "tests").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert PACKAGE / folder.name in ROOMS, folder
+
+
+def test_the_map_in_contributing_names_every_room():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = {f"{path.name}/" for path in ROOMS} | {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"^\| `([\w.]+/?)` \|", text, flags=re.M)) >= rooms
