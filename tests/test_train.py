@@ -15,8 +15,8 @@ import tensorflow as tf
 from PIL import Image
 
 from course_utils import data, precision, train, training
-from course_utils.data import archives
-from course_utils.data.cartoonset_files import file_key
+from course_utils.data import archive_download
+from course_utils.data.image_files import file_key
 from course_utils.train import cluster, options, running
 
 FEW = ["--data", "drawn", "--images", "30", "--batch", "8", "--epochs", "2", "--every", "2", "--precision", "float32"]
@@ -178,7 +178,7 @@ def test_a_limit_is_named_where_nobody_has_counted(capsys):
 )
 def test_named_images_are_used_or_refused(arguments, words, tmp_path, monkeypatch, capsys, no_training):
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(archives, "MIRRORS", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(archive_download, "MIRRORS", ["http://127.0.0.1:9/"])
     mine = own_images(tmp_path / "mine", 2)
     arguments = [argument.format(mine=mine) for argument in arguments]
     assert train.main([*arguments, "--resume", str(tmp_path / "run")]) == 1

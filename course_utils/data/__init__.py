@@ -6,13 +6,16 @@ caches.
 
 =======================  ======================================================================================
 ``mnist.py``             MNIST and Fashion-MNIST as arrays
-``fetching.py``          their files: found in a folder or the cache, or downloaded, and checked byte for byte
+``mnist_files.py``       their files: found in a folder or the cache, or downloaded, and checked byte for byte
 ``cartoonset.py``        Cartoon Set: where its images come from, in which order of preference
 ``avatar_set.py``        what ``load_cartoonset`` returns
-``cartoonset_files.py``  images and tables of Cartoon Set in a folder or an archive; images resized
+``image_files.py``       image files and tables, in a folder or an archive
+``cartoonset_files.py``  what those of Cartoon Set hold: images decoded and resized, attributes
 ``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
-``archives.py``          the downloaded archives of Cartoon Set
-``cache.py``             the folders of the cache, and the lock of each
+``archive_download.py``  the archives of Cartoon Set, downloaded
+``data_dir.py``          the folder that COURSE_DATA_DIR names
+``cache.py``             the folders of the cache, the lock of each, and ``DataError``
+``network.py``           how long to wait for a server
 ``streaming.py``         images that stay on disk, and batches in an order that can be resumed
 ``batching.py``          pixels scaled, binarised, and in shuffled batches
 =======================  ======================================================================================
@@ -20,8 +23,8 @@ caches.
 
 from course_utils.data.avatar_set import AvatarSet
 from course_utils.data.batching import batches, binarise, to_float
+from course_utils.data.cache import DataError
 from course_utils.data.cartoonset import load_cartoonset
-from course_utils.data.fetching import DataError
 from course_utils.data.mnist import ImageSet, load_fashion_mnist, load_mnist
 from course_utils.data.streaming import StoredImages, epoch_order, stream
 

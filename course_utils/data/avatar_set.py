@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.data.cartoonset_files import file_key
-from course_utils.data.fetching import DataError
+from course_utils.data.cache import DataError
+from course_utils.data.image_files import file_key
 from course_utils.data.streaming import StoredImages
 
 PLACES = {"folder": "from your folder", "cache": "from the cache", "download": "downloaded now"}

@@ -1,4 +1,4 @@
-"""The part of the cache for Cartoon Set: its folders, the lock of each, and files that are whole or not there."""
+"""The cache: its folders, the lock of each, and files that are whole or not there; and the error of all that load."""
 
 import contextlib
 import hashlib
@@ -6,17 +6,50 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils.data.fetching import DataError, _open_stand_in, caches
+import pooch
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
     import msvcrt
+
+
+# For each cache that cannot be written: the folder which takes its new files until Python ends.
+stand_ins: dict[Path, tempfile.TemporaryDirectory] = {}
+
+
+class DataError(RuntimeError):
+    """Image files are missing, damaged or not to be had; the message names the file and the way out."""
+
+
+def caches() -> list[Path]:
+    """The cache folder, then its stand-in if it has one; new files go to the last."""
+    cache = Path(os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("vae-course")).expanduser().absolute()
+    return [cache, Path(stand_ins[cache].name)] if cache in stand_ins else [cache]
+
+
+def open_stand_in(file: str, error: OSError) -> None:
+    """Let a temporary folder take new files, since the cache cannot. Raise `error` again if there is one already."""
+    if len(caches()) > 1:
+        raise error
+    cache = caches()[0]
+    stand_ins[cache] = tempfile.TemporaryDirectory(prefix="vae-course-")
+    warnings.warn(
+        f"{file} cannot be stored in the cache {cache}: {cause(error)}. Files which were whole still are. New ones "
+        "go to a temporary folder until Python ends. Make room there, or set COURSE_CACHE_DIR to another folder.",
+        stacklevel=6,
+    )
+
+
+def cause(error: OSError) -> str:
+    return error.strerror or type(error).__name__  # pooch raises errors that carry a text with paths, and no strerror
 
 
 def shelf(label: str) -> Path:
@@ -29,7 +62,7 @@ def shelf(label: str) -> Path:
             return folder
         except OSError as error:
             try:
-                _open_stand_in(label, error)
+                open_stand_in(label, error)
             except OSError:
                 advice = "Make room, or set COURSE_CACHE_DIR to a folder on a disk with room."
                 raise DataError(f"{label} cannot be stored in {folder}: {error.strerror}. {advice}") from error

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import drawn
-from course_utils.data import cartoonset_files, fetching, prepared
+from course_utils.data import cartoonset_files, image_files, prepared
 from course_utils.data.avatar_set import OWN, SETS, AvatarSet, avatars_of
-from course_utils.data.cache import shelf, store_of
-from course_utils.data.fetching import DataError
+from course_utils.data.cache import DataError, caches, shelf, store_of
+from course_utils.data.data_dir import passed_over
 
 SOURCES = ("auto", "real", "drawn")
 DRAWN_NUMBER, DRAWN_SEED = 4_000, 20_131_220
@@ -49,24 +49,24 @@ def load_cartoonset(
     if found:
         return _from_files(*found, "folder", limit)
     for name in wanted:
-        for cache in fetching.caches():
+        for cache in caches():
             for store in sorted((cache / "cartoonset").glob(f"{name}-*")):
                 if (index := prepared.read_index(store, limit)) is not None:
                     return avatars_of(store, index, name, "cache", limit)
             if (archive := cache / "cartoonset" / f"{name}.tgz").is_file():
                 return _from_files(name, archive, "cache", limit)
-    passed_over = fetching.passed_over(" or ".join(f"`{name}`" for name in wanted))
-    reason = f"{passed_over or 'no folder is named'}, and no cache has enough Cartoon Set images"
+    passing = passed_over(" or ".join(f"`{name}`" for name in wanted))
+    reason = f"{passing or 'no folder is named'}, and no cache has enough Cartoon Set images"
     if download:
-        from course_utils.data import archives  # here, so that `import course_utils.data` stays light
+        from course_utils.data import archive_download  # here, so that `import course_utils.data` stays light
 
-        if passed_over:
+        if passing:
             advice = "If you have it already, name the folder which contains it."
-            warnings.warn(f"{passed_over}: it is downloaded. {advice}", stacklevel=2)
+            warnings.warn(f"{passing}: it is downloaded. {advice}", stacklevel=2)
         try:
             return _from_files(wanted[0], _fetch(wanted[0]), "download", limit)
-        except archives.NotFetched as error:
-            reason = ", and ".join(filter(None, (passed_over, str(error))))
+        except archive_download.NotFetched as error:
+            reason = ", and ".join(filter(None, (passing, str(error))))
         if source == "auto":
             advice = "Once you are connected, call this again. With source='real' this is an error."
             warnings.warn(f"{reason}. Avatars drawn in code take the place of {wanted[0]}. {advice}", stacklevel=2)
@@ -123,23 +123,24 @@ def _from_files(name: str, path: Path, source: str, limit: int | None) -> Avatar
     """The images of a folder or an archive, prepared if they are not yet."""
     texts: dict[str, bytes] = {}
     if path.is_dir():
-        images, tables, mark = cartoonset_files.scan(path)
+        images, tables, mark = image_files.scan(path)
         if not images:
             raise DataError(f"{path} holds no images. Put the PNG files there, in any nesting, or name another folder.")
         entries, expected = images.items, len(images)
 
         def describe(names: list, _: list) -> dict:
-            return cartoonset_files.attributes(names, cartoonset_files.read_tables(names, tables))
+            return cartoonset_files.attributes(names, image_files.read_tables(names, tables))
     else:
         if not path.is_file():
             raise DataError(f"{path} is neither a folder nor an archive. Replace it, or take it away.")
-        from course_utils.data import archives
+        from course_utils.data import archive_download
 
         expected = SETS.get(name)
-        mark = archives.compare(path) if source != "folder" else f"{path.stat().st_size} {path.stat().st_mtime_ns}"
+        status = path.stat()
+        mark = f"{status.st_size} {status.st_mtime_ns}" if source == "folder" else archive_download.compare(path)
 
         def entries() -> Iterable[tuple[str, bytes]]:
-            return cartoonset_files.archive_entries(path, texts)
+            return image_files.archive_entries(path, texts)
 
         def describe(names: list, _: list) -> dict:
             return cartoonset_files.attributes(names, texts)
@@ -172,11 +173,11 @@ def _drawn(limit: int | None, reason: str) -> AvatarSet:
 
 
 def _fetch(name: str) -> Path:
-    from course_utils.data import archives
+    from course_utils.data import archive_download
 
     folder = shelf(f"{name}.tgz")
     try:
-        return archives.download(name, folder)
+        return archive_download.download(name, folder)
     except OSError as error:
         advice = "What has arrived is kept. Make room, or set COURSE_CACHE_DIR to a folder on another disk."
         raise DataError(f"{name}.tgz could not be stored in {folder}: {error.strerror or error}. {advice}") from error

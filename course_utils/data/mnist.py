@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import drawn
-from course_utils.data.fetching import FILES, DataError, caches, from_cache_or_download, from_folder, passed_over
+from course_utils.data.cache import DataError, caches
+from course_utils.data.data_dir import passed_over
+from course_utils.data.mnist_files import FILES, from_cache_or_download, from_folder
 
 SOURCES = ("auto", "real", "drawn")
 PLACES = {"folder": "from the folder in COURSE_DATA_DIR", "cache": "from the cache", "download": "downloaded now"}

@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.data.cache import locked, write_json
-from course_utils.data.fetching import DataError
+from course_utils.data.cache import DataError, locked, write_json
 from course_utils.data.streaming import ROW
 
 CHUNK, WORKERS = 64, 2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_utils.data.fetching import DataError
+from course_utils.data.cache import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -22,7 +22,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils import data
-from course_utils.data import archives, cartoonset, cartoonset_files, fetching, prepared
+from course_utils.data import archive_download, cartoonset, cartoonset_files, image_files, prepared
+from course_utils.data import cache as caching
 
 ROOT = Path(data.__file__).parents[2]
 ORIGINALS = Path(os.environ.get("COURSE_DATA_DIR", "missing")) / "cartoonset-originals"
@@ -103,8 +104,8 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_DATA_DIR", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetching, "_stand_ins", {})
-    monkeypatch.setattr(archives, "MIRRORS", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(caching, "stand_ins", {})
+    monkeypatch.setattr(archive_download, "MIRRORS", ["http://127.0.0.1:9/"])
     monkeypatch.setattr(cartoonset, "drawn", pen)
     monkeypatch.setattr(cartoonset, "DRAWN_NUMBER", 30)
     monkeypatch.setattr(prepared, "CHUNK", 4)
@@ -223,8 +224,8 @@ def test_size_is_known_before_anything_is_unpacked(monkeypatch):
 
 
 def test_endless_file_is_not_read_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(cartoonset_files, "MAX_BYTES", max(map(len, GOOD)))
-    long = {"cs88.png": GOOD[0] + bytes(cartoonset_files.MAX_BYTES)}
+    monkeypatch.setattr(image_files, "MAX_BYTES", max(map(len, GOOD)))
+    long = {"cs88.png": GOOD[0] + bytes(image_files.MAX_BYTES)}
     for path in (put(tmp_path / "some", {**FILES, **long}), pack(tmp_path / "some.tgz", {**FILES, **long})):
         avatars = data.load_cartoonset("real", folder=path)
         check(avatars)
@@ -233,9 +234,9 @@ def test_endless_file_is_not_read_to_its_end(tmp_path, monkeypatch):
 
 def test_file_that_cannot_be_read_is_left_out(tmp_path, monkeypatch):
     folder = put(tmp_path / "some", FILES)
-    images, tables, mark = cartoonset_files.scan(folder)
+    images, tables, mark = image_files.scan(folder)
     images["cs99.png"] = folder / "gone.png"
-    monkeypatch.setattr(cartoonset_files, "scan", lambda root: (images, tables, mark))
+    monkeypatch.setattr(image_files, "scan", lambda root: (images, tables, mark))
     assert data.load_cartoonset(folder=folder).left_out == {"cs99.png": "cannot be read: No such file or directory"}
 
 
@@ -482,7 +483,7 @@ def test_a_tenth_is_held_out_whatever_else_is_there(tmp_path):
         assert sorted([*avatars.train, *avatars.test]) == list(range(len(avatars.images)))
         np.testing.assert_array_equal(avatars.test_images[0], avatars.images[avatars.test[0]])
         assert len(avatars.train_images) == len(avatars.train)
-    share = np.mean([cartoonset_files.file_key(f"cs{number}.png") % 10 == 0 for number in range(20_000)])
+    share = np.mean([image_files.file_key(f"cs{number}.png") % 10 == 0 for number in range(20_000)])
     assert abs(share - 0.1) < 0.01
 
 
@@ -796,7 +797,7 @@ def test_no_place_to_write(tmp_path, monkeypatch):
     def refuse(**options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(fetching.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(caching.tempfile, "TemporaryDirectory", refuse)
     with pytest.raises(data.DataError, match="own-images cannot be stored in .*Not a directory.*set COURSE_CACHE_DIR"):
         data.load_cartoonset(folder=put(tmp_path / "some", FILES))
 

@@ -24,11 +24,12 @@ import pooch
 import pytest
 
 from course_utils import data, drawn
-from course_utils.data import fetching, mnist
+from course_utils.data import cache as caching
+from course_utils.data import mnist, mnist_files, network
 
-REAL_DIR, REAL_MD5, REAL_SIZES = os.environ.get("COURSE_DATA_DIR"), fetching.MD5, mnist.DRAWN_SIZES
+REAL_DIR, REAL_MD5, REAL_SIZES = os.environ.get("COURSE_DATA_DIR"), mnist_files.MD5, mnist.DRAWN_SIZES
 LOADERS = {"mnist": data.load_mnist, "fashion-mnist": data.load_fashion_mnist}
-TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = fetching.FILES
+FILES = TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = mnist_files.FILES
 DEAD = "http://127.0.0.1:9/"  # the discard port: nobody listens
 
 
@@ -48,7 +49,7 @@ def make_files(seed=0, train=300, test=200):
     arrays = []
     for size in (train, test):
         arrays += [rng.integers(0, 256, (size, 28, 28), np.uint8), rng.integers(0, 10, size, np.uint8)]
-    return {file: idx(array) for file, array in zip(fetching.FILES, arrays, strict=True)}
+    return {file: idx(array) for file, array in zip(FILES, arrays, strict=True)}
 
 
 GOOD, OTHER = make_files(0), make_files(1)
@@ -61,7 +62,7 @@ def put(folder, contents):
     return folder
 
 
-def whole(folder, files=fetching.FILES):
+def whole(folder, files=FILES):
     """Whether the folder holds these files, all good, and nothing else: no half file, no temporary one."""
     return {path.name: path.read_bytes() for path in folder.iterdir()} == {file: GOOD[file] for file in files}
 
@@ -143,9 +144,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.delenv("COURSE_DATA_DIR", raising=False)
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(fetching, "MD5", {key: {file: md5(GOOD[file]) for file in fetching.FILES} for key in LOADERS})
-    monkeypatch.setattr(fetching, "MIRRORS", {key: [DEAD, DEAD + "second/"] for key in LOADERS})
-    monkeypatch.setattr(fetching, "_stand_ins", {})
+    monkeypatch.setattr(mnist_files, "MD5", {key: {file: md5(GOOD[file]) for file in FILES} for key in LOADERS})
+    monkeypatch.setattr(mnist_files, "MIRRORS", {key: [DEAD, DEAD + "second/"] for key in LOADERS})
+    monkeypatch.setattr(caching, "stand_ins", {})
     monkeypatch.setattr(mnist, "DRAWN_SIZES", (30, 12))
     monkeypatch.setattr(mnist, "drawn", pen)
     return tmp_path / "cache"
@@ -161,14 +162,14 @@ def folder(tmp_path, monkeypatch):
 
 
 def mirrors(monkeypatch, *urls):
-    monkeypatch.setattr(fetching, "MIRRORS", {key: list(urls) for key in LOADERS})
+    monkeypatch.setattr(mnist_files, "MIRRORS", {key: list(urls) for key in LOADERS})
 
 
 def start_process(cache, url, code="print(data.load_mnist('real'))"):
     """Another Python which loads MNIST from `url` into `cache`."""
-    tables = json.dumps({"MD5": fetching.MD5, "MIRRORS": {key: [url] for key in LOADERS}})
-    patch = "from course_utils import data\nfrom course_utils.data import fetching\n"
-    patch += "vars(fetching).update(json.loads(sys.argv[1]))"
+    tables = json.dumps({"MD5": mnist_files.MD5, "MIRRORS": {key: [url] for key in LOADERS}})
+    patch = "from course_utils import data\nfrom course_utils.data import mnist_files\n"
+    patch += "vars(mnist_files).update(json.loads(sys.argv[1]))"
     script = f"import json, sys\n{patch}\n{code}"
     root = str(Path(drawn.__file__).parents[2])
     environment = {**os.environ, "COURSE_CACHE_DIR": str(cache), "PYTHONPATH": root}
@@ -177,7 +178,7 @@ def start_process(cache, url, code="print(data.load_mnist('real'))"):
 
 
 def check_arrays(images):
-    for part, names in (("train", fetching.FILES[:2]), ("test", fetching.FILES[2:])):
+    for part, names in (("train", FILES[:2]), ("test", FILES[2:])):
         pixels, labels = getattr(images, f"{part}_images"), getattr(images, f"{part}_labels")
         assert pixels.shape == (len(labels), 28, 28, 1) and pixels.dtype == labels.dtype == np.uint8
         assert gzip.decompress(GOOD[names[0]])[16:] == pixels.tobytes()
@@ -207,14 +208,14 @@ def test_cache_then_download(cache, server, monkeypatch):
     check_arrays(first)
     check_arrays(second)
     assert (first.source, second.source) == ("download", "cache")
-    assert site.got == list(fetching.FILES), "the second load asked the server again"
+    assert site.got == list(FILES), "the second load asked the server again"
     assert whole(cache / "fashion-mnist") and not (cache / "mnist").exists()
     assert str(second) == repr(second) == "Fashion-MNIST: 300 training and 200 test images, from the cache"
 
 
 def test_the_default_cache_is_that_of_the_system(monkeypatch):
     monkeypatch.delenv("COURSE_CACHE_DIR")
-    assert fetching.caches() == [pooch.os_cache("vae-course")]
+    assert caching.caches() == [pooch.os_cache("vae-course")]
 
 
 def test_without_network_images_are_drawn_and_say_so(tmp_path):
@@ -230,7 +231,7 @@ def test_without_network_images_are_drawn_and_say_so(tmp_path):
 def test_real_refuses_drawn_images_and_says_what_to_do(cache):
     with pytest.raises(data.DataError) as caught:
         data.load_mnist("real")
-    for part in ("COURSE_DATA_DIR", *fetching.FILES, str(cache / "mnist"), "Connect to the network", "no connection"):
+    for part in ("COURSE_DATA_DIR", *FILES, str(cache / "mnist"), "Connect to the network", "no connection"):
         assert part in str(caught.value)
 
 
@@ -247,13 +248,13 @@ def test_other_sources_are_refused(source, folder):
 
 def test_real_files():
     """The published sets, where a folder with them is set. Without it only the table is looked at."""
-    assert all(set(table) == set(fetching.FILES) for table in REAL_MD5.values()) and REAL_SIZES == (20_000, 4_000)
+    assert all(set(table) == set(FILES) for table in REAL_MD5.values()) and REAL_SIZES == (20_000, 4_000)
     assert len({value for table in REAL_MD5.values() for value in table.values()}) == 8
     if not REAL_DIR:
         pytest.skip("COURSE_DATA_DIR is not set, so the published files are not here to be read")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COURSE_DATA_DIR", REAL_DIR)
-        patch.setattr(fetching, "MD5", REAL_MD5)
+        patch.setattr(mnist_files, "MD5", REAL_MD5)
         for load in LOADERS.values():
             images = load("real")
             assert images.train_images.shape == (60_000, 28, 28, 1) and images.test_images.shape == (10_000, 28, 28, 1)
@@ -367,7 +368,7 @@ BAD_IDX = [
 def test_idx_files_are_parsed_strictly(file, content, message, folder, monkeypatch):
     """The md5 agrees here, so that what speaks is the parser."""
     put(folder / "mnist", {file: content})
-    monkeypatch.setitem(fetching.MD5["mnist"], file, md5(content))
+    monkeypatch.setitem(mnist_files.MD5["mnist"], file, md5(content))
     with pytest.raises(data.DataError) as caught:
         data.load_mnist()
     assert file in str(caught.value) and message in str(caught.value)
@@ -405,8 +406,8 @@ def test_cache_that_cannot_be_written(tmp_path, server, monkeypatch):
     check_arrays(first)
     assert len(caught) == 1 and first.source == "download"
     check_arrays(data.load_mnist("real"))
-    assert site.got == list(fetching.FILES), "the temporary folder should have served the second load"
-    (stand_in,) = fetching._stand_ins.values()
+    assert site.got == list(FILES), "the temporary folder should have served the second load"
+    (stand_in,) = caching.stand_ins.values()
     assert whole(Path(stand_in.name) / "mnist")
     images = data.load_mnist("drawn")
     assert len(images.train_images) == 30 and (tmp_path / "file").read_text() == ""
@@ -485,7 +486,7 @@ def test_bad_mirror(serve, why, cache, server, monkeypatch):
     mirrors(monkeypatch, bad.url, good.url)
     images = data.load_mnist("real")
     check_arrays(images)
-    assert whole(cache / "mnist") and good.got == list(fetching.FILES)
+    assert whole(cache / "mnist") and good.got == list(FILES)
     assert bad.got == [TRAIN_IMAGES], "a mirror that failed is not to be asked first for the next file"
     shutil.rmtree(cache)
     mirrors(monkeypatch, bad.url, server(serve).url)
@@ -510,7 +511,7 @@ def test_dead_network_is_asked_once_for_each_mirror(monkeypatch):
 def test_network_that_never_answers_is_left_soon(monkeypatch):
     done = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: done.wait(20) and [])
-    monkeypatch.setattr(fetching, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(network, "CONNECT_SECONDS", 0.2)
     start = time.monotonic()
     assert data.load_mnist().source == "drawn"
     assert time.monotonic() - start < 5
@@ -519,7 +520,7 @@ def test_network_that_never_answers_is_left_soon(monkeypatch):
 
 def test_server_that_falls_silent_is_left(server, monkeypatch):
     done = threading.Event()
-    monkeypatch.setattr(fetching, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(network, "READ_SECONDS", 0.2)
     mirrors(monkeypatch, server(lambda handler, content: done.wait(20)).url)
     start = time.monotonic()
     assert data.load_mnist().source == "drawn"
@@ -530,7 +531,7 @@ def test_server_that_falls_silent_is_left(server, monkeypatch):
 def test_second_run_takes_up_where_the_first_ended(cache, server, monkeypatch):
     mirrors(monkeypatch, server(lambda h, c: (serve_404 if TEST_IMAGES in h.path else serve_well)(h, c)).url)
     assert data.load_mnist().source == "drawn"
-    assert whole(cache / "mnist", fetching.FILES[:2])
+    assert whole(cache / "mnist", FILES[:2])
     mirrors(monkeypatch, (site := server()).url)
     check_arrays(data.load_mnist())
     assert site.got == [TEST_IMAGES, TEST_LABELS]
@@ -550,7 +551,7 @@ def test_two_processes_at_once(cache, server):
         assert process.returncode == 0, errors
         assert output == "MNIST: 300 training and 200 test images, downloaded now\n"
         assert str(cache) not in errors, "a path of this machine would land in a notebook"
-    assert sorted(site.got) == sorted(2 * fetching.FILES) and whole(cache / "mnist")
+    assert sorted(site.got) == sorted(2 * FILES) and whole(cache / "mnist")
 
 
 def test_killed_process_leaves_nothing_half_read(cache, server, monkeypatch):

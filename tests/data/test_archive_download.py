@@ -20,7 +20,7 @@ import requests
 from test_cartoonset import FILES, ROOT, cache, check, pack, put  # noqa: F401  (cache is a fixture)
 
 from course_utils import data
-from course_utils.data import archives, fetching
+from course_utils.data import archive_download, network
 
 NAME = "cartoonset10k.tgz"
 
@@ -76,9 +76,9 @@ def server(content, monkeypatch):
     one.daemon_threads, one.content, one.tag, one.got, one.serve = True, content, '"1"', [], None
     one.url = f"http://127.0.0.1:{one.server_port}/"
     threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    monkeypatch.setattr(archives, "MIRRORS", [one.url])
-    monkeypatch.setattr(archives, "PIECE", 1000)
-    monkeypatch.setattr(archives, "PAUSE", 0.01)
+    monkeypatch.setattr(archive_download, "MIRRORS", [one.url])
+    monkeypatch.setattr(archive_download, "PIECE", 1000)
+    monkeypatch.setattr(archive_download, "PAUSE", 0.01)
     monkeypatch.setitem(data.load_cartoonset.__globals__["SETS"], "cartoonset10k", len(FILES))
     yield one
     one.shutdown()
@@ -250,8 +250,8 @@ def test_killed_download_is_resumed(shelf, server, content):
         done.wait(30)
 
     server.serve = stall
-    script = "import sys\nfrom course_utils.data import archives\nfrom course_utils import data\n"
-    script += "archives.MIRRORS, archives.PIECE = [sys.argv[1]], 1000\n"
+    script = "import sys\nfrom course_utils.data import archive_download\nfrom course_utils import data\n"
+    script += "archive_download.MIRRORS, archive_download.PIECE = [sys.argv[1]], 1000\n"
     environment = {**os.environ, "COURSE_CACHE_DIR": str(shelf.parent), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script + "data.load_cartoonset('real', download='10k')", server.url]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -320,18 +320,18 @@ def test_bad_mirror(serve, why, shelf, server, content, monkeypatch):
     assert not (shelf / NAME).exists()
     good = lambda handler: setattr(server, "content", content) or handler.well()  # noqa: E731
     server.serve = lambda handler: (good if "second" in handler.path else serve)(handler)
-    monkeypatch.setattr(archives, "MIRRORS", [server.url, server.url + "second/"])
+    monkeypatch.setattr(archive_download, "MIRRORS", [server.url, server.url + "second/"])
     check(data.load_cartoonset("real", download="10k"))
 
 
 def test_no_network_and_a_silent_server(shelf, server, monkeypatch):
     done = threading.Event()
     server.serve = lambda handler: done.wait(20)
-    monkeypatch.setattr(fetching, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(network, "READ_SECONDS", 0.1)
     start = time.monotonic()
     with pytest.warns(UserWarning, match="broke off"):
         assert data.load_cartoonset(download="10k").source == "drawn"
-    monkeypatch.setattr(archives, "MIRRORS", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(archive_download, "MIRRORS", ["http://127.0.0.1:9/"])
     with pytest.warns(UserWarning, match="no connection"):
         assert "127.0.0.1:9: no connection" in str(data.load_cartoonset(download="10k"))
     assert time.monotonic() - start < 10
@@ -356,8 +356,8 @@ def test_full_disk(shelf, server, monkeypatch):
 
 
 def test_two_processes_download_once(shelf, server):
-    script = "import sys\nfrom course_utils import data\nfrom course_utils.data import archives\n"
-    script += "archives.MIRRORS = [sys.argv[1]]\n"
+    script = "import sys\nfrom course_utils import data\nfrom course_utils.data import archive_download\n"
+    script += "archive_download.MIRRORS = [sys.argv[1]]\n"
     script += "print(data.load_cartoonset('real', download='10k'))"
     environment = {**os.environ, "COURSE_CACHE_DIR": str(shelf.parent), "PYTHONPATH": str(ROOT)}
     environment["PYTHONWARNINGS"] = "ignore"

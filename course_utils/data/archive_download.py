@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 import requests
 from tqdm.auto import tqdm
 
-from course_utils.data import fetching
-from course_utils.data.cache import locked, write_json
-from course_utils.data.fetching import DataError
+from course_utils.data import network
+from course_utils.data.cache import DataError, locked, write_json
 
 MIRRORS = ["https://storage.googleapis.com/cartoonset_public_files/"]
 ATTEMPTS, PAUSE = 5, 1.0  # connections in a row that brought nothing; seconds of patience after the first of them
@@ -41,7 +40,7 @@ def download(name: str, folder: Path) -> Path:
         failures = []
         for base in MIRRORS:
             try:
-                fetching._ask(base + goal.name)
+                network.ask(base + goal.name)
                 _fetch(base + goal.name, goal.with_name(goal.name + ".part"))
                 break
             except requests.HTTPError as error:
@@ -118,7 +117,7 @@ def _attempt(url: str, part: Path, start: int) -> bool:
         headers["Range"] = f"bytes={start}-"
         with contextlib.suppress(OSError):
             headers["If-Range"] = _tag(part).read_text()
-    limits = (fetching.CONNECT_SECONDS, fetching.READ_SECONDS)
+    limits = (network.CONNECT_SECONDS, network.READ_SECONDS)
     with requests.get(url, headers=headers, stream=True, timeout=limits) as answer:
         total = answer.headers.get("Content-Range", "").rpartition("/")[2]
         if answer.status_code == 416:  # nothing lies beyond the end of `part`

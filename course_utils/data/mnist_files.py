@@ -8,8 +8,6 @@ import gzip
 import hashlib
 import math
 import os
-import tempfile
-import threading
 import time
 import warnings
 import zlib
@@ -18,6 +16,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pooch
+
+from course_utils.data import network
+from course_utils.data.cache import DataError, caches, cause, open_stand_in
+from course_utils.data.data_dir import passed_over
 
 # The order of the files is the order of the first four fields of ImageSet.
 FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
@@ -42,13 +44,6 @@ MD5 = {
         "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
     },
 }
-CONNECT_SECONDS, READ_SECONDS = 6.0, 20.0
-# For each cache that cannot be written: the folder which takes its new files until Python ends.
-_stand_ins: dict[Path, tempfile.TemporaryDirectory] = {}
-
-
-class DataError(RuntimeError):
-    """Image files are missing, damaged or not to be had; the message names the file and the way out."""
 
 
 def from_folder(key: str) -> list[np.ndarray] | None:
@@ -71,20 +66,12 @@ def from_folder(key: str) -> list[np.ndarray] | None:
         raise DataError(f"{error} Your file is left as it is. Replace it from {MIRRORS[key][0]}. {advice}") from error
 
 
-def passed_over(lacking: str) -> str:
-    """That the user's folder is of no use here, as it lacks this; empty if there is no such folder. It has no path."""
-    if not os.environ.get("COURSE_DATA_DIR"):
-        return ""
-    root = Path(os.environ["COURSE_DATA_DIR"]).expanduser().absolute()
-    return f"COURSE_DATA_DIR names {root.name or root}, which has no {lacking}"
-
-
 def _read(path: Path, md5: str) -> np.ndarray:
     """Images `(n, 28, 28, 1)` or labels `(n,)` of one gz file. The very bytes that were checked are the ones parsed."""
     try:
         packed = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {_cause(error)}.") from error
+        raise DataError(f"{path} cannot be read: {cause(error)}.") from error
     found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
     if found != md5:
         raise DataError(f"{path} is not the official file: {len(packed):,} bytes with md5 {found}, expected md5 {md5}.")
@@ -102,16 +89,6 @@ def _read(path: Path, md5: str) -> np.ndarray:
         raise DataError(f"{path} announces the shape {sizes}; expected (n, 28, 28) or (n,), and as many bytes.")
     array = np.frombuffer(raw, np.uint8, offset=start).reshape(shape + (1,) * (rank == 3))
     return array.copy()  # which, unlike the buffer, may be written to
-
-
-def _cause(error: OSError) -> str:
-    return error.strerror or type(error).__name__  # pooch raises errors that carry a text with paths, and no strerror
-
-
-def caches() -> list[Path]:
-    """The cache folder, then its stand-in if it has one; new files go to the last."""
-    cache = Path(os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("vae-course")).expanduser().absolute()
-    return [cache, Path(_stand_ins[cache].name)] if cache in _stand_ins else [cache]
 
 
 def from_cache_or_download(key: str) -> tuple[list[np.ndarray], str]:
@@ -139,13 +116,13 @@ def _download(key: str, file: str, mirrors: list[str]) -> np.ndarray:
     failures = []
     for base in tuple(mirrors):
         try:
-            _ask(base + file)
+            network.ask(base + file)
             try:
                 return _retrieve(base, key, file)
             except requests.RequestException:  # which is an OSError, but says nothing about the disk
                 raise
             except OSError as error:
-                _open_stand_in(file, error)
+                open_stand_in(file, error)
                 return _retrieve(base, key, file)
         except requests.HTTPError as error:
             why = f"answered {error.response.status_code}"
@@ -154,49 +131,13 @@ def _download(key: str, file: str, mirrors: list[str]) -> np.ndarray:
         except requests.RequestException:
             why = "no connection"
         except OSError as error:
-            reason = f"neither in the cache nor in a temporary folder: {_cause(error)}"
+            reason = f"neither in the cache nor in a temporary folder: {cause(error)}"
             raise DataError(f"{file} could not be stored, {reason}") from error
         except ValueError:
             why = "sent other bytes than the official file"
         failures.append(f"{urlsplit(base).netloc}: {why}")
         mirrors.append(mirrors.pop(mirrors.index(base)))
     raise DataError(f"{file} could not be downloaded ({'; '.join(failures)})")
-
-
-def _open_stand_in(file: str, error: OSError) -> None:
-    """Let a temporary folder take new files, since the cache cannot. Raise `error` again if there is one already."""
-    if len(caches()) > 1:
-        raise error
-    cache = caches()[0]
-    _stand_ins[cache] = tempfile.TemporaryDirectory(prefix="vae-course-")
-    warnings.warn(
-        f"{file} cannot be stored in the cache {cache}: {_cause(error)}. Files which were whole still are. New ones "
-        "go to a temporary folder until Python ends. Make room there, or set COURSE_CACHE_DIR to another folder.",
-        stacklevel=6,
-    )
-
-
-def _ask(url: str) -> None:
-    """Raise `requests.RequestException` unless the server answers in `CONNECT_SECONDS`.
-
-    A thread keeps the time: the time-out of requests covers neither a name look-up nor a name with many addresses.
-    """
-    import requests
-
-    outcome: list[requests.RequestException] = [requests.ConnectTimeout(f"no answer in {CONNECT_SECONDS:g} seconds")]
-
-    def head() -> None:
-        try:
-            requests.head(url, timeout=CONNECT_SECONDS)
-            outcome.clear()
-        except requests.RequestException as error:
-            outcome[0] = error
-
-    thread = threading.Thread(target=head, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
-    if outcome:
-        raise outcome[0]
 
 
 def _retrieve(base: str, key: str, file: str) -> np.ndarray:
@@ -208,6 +149,7 @@ def _retrieve(base: str, key: str, file: str) -> np.ndarray:
                 left.unlink()
     pooch.get_logger().setLevel("WARNING")  # its notes show the paths of this machine
     # Not pooch's default: it would wait 30 seconds for a connection, and its pieces of 1 kB slow a download down.
-    fetch = pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=(CONNECT_SECONDS, READ_SECONDS))
+    limits = (network.CONNECT_SECONDS, network.READ_SECONDS)
+    fetch = pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=limits)
     pooch.retrieve(base + file, f"md5:{MD5[key][file]}", file, folder, downloader=fetch)
     return _read(folder / file, MD5[key][file])
