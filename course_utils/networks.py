@@ -4,6 +4,7 @@ Everything here builds under tf_keras and under Keras 3 alike. ``models`` puts d
 that the course starts from are numbered, here and in ``benchmarks/``; CONTRIBUTING.md has the list.
 """
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -71,17 +72,17 @@ def conv_autoencoder_networks(latent_dim: int = 8):
     return encoder, decoder
 
 
-def conv_vae_networks(latent_dim: int = 2):
-    """System 9, taught in lesson 05.
+def conv_vae_networks(latent_dim: int = 2, channels: int = 1):
+    """System 9, taught in lesson 05, which has 1 channel.
 
     Returns:
-        ``(encoder, decoder)``: images ``(batch, 28, 28, 1)`` to means and log variances ``(batch, 2 * latent_dim)``,
-        and codes ``(batch, latent_dim)`` to logits ``(batch, 28, 28, 1)``.
+        ``(encoder, decoder)``: images ``(batch, 28, 28, channels)`` to means and log variances
+        ``(batch, 2 * latent_dim)``, and codes ``(batch, latent_dim)`` to logits ``(batch, 28, 28, channels)``.
     """
     layers = keras.layers
     encoder = keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
+            keras.Input((28, 28, channels)),
             layers.Conv2D(32, 3, 2, activation="relu"),
             layers.Conv2D(64, 3, 2, activation="relu"),
             layers.Flatten(),
@@ -96,7 +97,7 @@ def conv_vae_networks(latent_dim: int = 2):
             layers.Reshape((7, 7, 32)),
             layers.Conv2DTranspose(64, 3, 2, "same", activation="relu"),
             layers.Conv2DTranspose(32, 3, 2, "same", activation="relu"),
-            layers.Conv2DTranspose(1, 3, 1, "same", dtype="float32"),
+            layers.Conv2DTranspose(channels, 3, 1, "same", dtype="float32"),
         ],
         name="decoder",
     )
@@ -167,23 +168,65 @@ def avatar_vae_networks(latent_dim: int = 200, outputs: int = 2):
         ``(encoder, decoder)``: images ``(batch, 256, 256, 3)`` to ``(batch, outputs * latent_dim)``, and codes to pixel
         means in [0, 1].
     """
+    return _halving_networks((256, 256, 3), latent_dim, outputs)
+
+
+def image_vae_networks(shape: tuple[int, int, int], latent_dim: int):
+    """Networks for square images of any size from 28 to 256, grey or in colour, as ``data.load_folder`` returns them.
+
+    At 28x28 they are the layers of system 9 (lesson 05), with a sigmoid behind the last one, so that all decoders here
+    return pixel means. Larger images get the family of system 15 (lesson 06), which they are at 256x256x3: the encoder
+    halves the sides until at most 8 pixels are left, and the decoder goes back along the same sides, odd ones too.
+
+    Args:
+        shape: of one image, ``(size, size, channels)``.
+
+    Returns:
+        ``(encoder, decoder)``: images ``(batch, size, size, channels)`` to means and log variances
+        ``(batch, 2 * latent_dim)``, and codes ``(batch, latent_dim)`` to pixel means in [0, 1].
+
+    Raises:
+        ValueError: for another shape.
+    """
+    shape = tuple(shape)
+    whole = all(isinstance(side, int | np.integer) for side in shape)
+    if not whole or len(shape) != 3 or shape[0] != shape[1] or not 28 <= shape[0] <= 256 or shape[2] not in (1, 3):
+        raise ValueError(
+            f"image_vae_networks takes the shape of one image, (size, size, channels), with a size from 28 to 256 and "
+            f"1 or 3 channels, not {shape}. data.load_folder crops or pads images to such a shape."
+        )
+    if shape[0] > 28:
+        return _halving_networks(shape, latent_dim, outputs=2)
+    encoder, decoder = conv_vae_networks(latent_dim, shape[2])
+    decoder.add(keras.layers.Activation("sigmoid", dtype="float32"))
+    return encoder, decoder
+
+
+def _halving_networks(shape: tuple[int, int, int], latent_dim: int, outputs: int):
+    """The family of system 15: sides halved, and rounded up, until at most 8 pixels are left."""
     layers = keras.layers
     synchronized = tf.distribute.get_strategy().num_replicas_in_sync > 1
-    encoder = keras.Sequential([keras.Input((256, 256, 3))], name="encoder")
-    for filters in (32, 64, 64, 64, 64):
-        encoder.add(layers.Conv2D(filters, 3, 2, "same", use_bias=False))
+    sides = [shape[0]]
+    while sides[-1] > 8:
+        sides.append((sides[-1] + 1) // 2)
+    filters = [32, *[64] * (len(sides) - 2)]
+    encoder = keras.Sequential([keras.Input(shape)], name="encoder")
+    for number in filters:
+        encoder.add(layers.Conv2D(number, 3, 2, "same", use_bias=False))
         encoder.add(layers.BatchNormalization(momentum=0.9, synchronized=synchronized))
         encoder.add(layers.LeakyReLU(0.3))
     encoder.add(layers.Flatten())
     encoder.add(layers.Dense(outputs * latent_dim, dtype="float32"))
 
+    # Doubled, a side is even; without output padding it is one less, which is how the encoder came to round up.
+    padding = [0 if side % 2 else None for side in reversed(sides[:-1])]
     decoder = keras.Sequential([keras.Input((latent_dim,))], name="decoder")
-    decoder.add(layers.Dense(8 * 8 * 64))
-    decoder.add(layers.Reshape((8, 8, 64)))
-    for filters in (64, 64, 64, 32):
-        decoder.add(layers.Conv2DTranspose(filters, 3, 2, "same", use_bias=False))
+    decoder.add(layers.Dense(sides[-1] ** 2 * 64))
+    decoder.add(layers.Reshape((sides[-1], sides[-1], 64)))
+    for number, odd in zip(reversed(filters[:-1]), padding[:-1], strict=True):
+        decoder.add(layers.Conv2DTranspose(number, 3, 2, "same", output_padding=odd, use_bias=False))
         decoder.add(layers.BatchNormalization(momentum=0.9, synchronized=synchronized))
         decoder.add(layers.LeakyReLU(0.3))
-    decoder.add(layers.Conv2DTranspose(3, 3, 2, "same"))
+    decoder.add(layers.Conv2DTranspose(shape[2], 3, 2, "same", output_padding=padding[-1]))
     decoder.add(layers.Activation("sigmoid", dtype="float32"))
     return encoder, decoder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from course_utils import networks
+from course_utils import models, networks, training
 
 SOURCES = Path(__file__).parents[1] / "notebooks" / "source"
 # name: (build, (numbers out of the encoder, numbers into the decoder), parameters where the specification states them)
@@ -96,3 +96,56 @@ def test_lesson_01_shows_the_networks_that_the_package_builds():
     (published,) = lesson_networks("01_autoencoder.py", "published")
     encoder, decoder = networks.dense_autoencoder_networks()
     assert recipe(published) == recipe(encoder) + recipe(decoder)
+
+
+# --- images of any size
+
+
+@pytest.mark.parametrize("kind", [tf_keras, keras], ids=["tf_keras", "Keras 3"])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (28, 28, 3), (29, 29, 3), (45, 45, 1), (64, 64, 3), (100, 100, 3)])
+def test_images_come_back_in_the_size_they_had(shape, kind, monkeypatch):
+    monkeypatch.setattr(networks, "keras", kind)
+    encoder, decoder = networks.image_vae_networks(shape, 5)
+    images = np.random.default_rng(0).random((2, *shape), np.float32)
+    assert tuple(encoder(images).shape) == (2, 10)
+    pixels = np.asarray(decoder(10 * np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)))
+    assert pixels.shape == (2, *shape) and pixels.min() >= 0 and pixels.max() <= 1
+
+
+def test_sizes_around_a_halving_come_back():
+    for size in (32, 33, 127, 129, 255):
+        encoder, decoder = networks.image_vae_networks((size, size, 1), 2)
+        assert encoder.input_shape == decoder.output_shape == (None, size, size, 1)
+        smallest = [layer.output_shape[1] for layer in decoder.layers if isinstance(layer, tf_keras.layers.Reshape)]
+        assert 5 <= smallest[0] <= 8, "as many halvings as the size needs"
+
+
+def test_the_published_networks_are_members_of_the_family():
+    with_sigmoid, published = networks.image_vae_networks((28, 28, 1), 2), networks.conv_vae_networks(2)
+    assert recipe(with_sigmoid[0]) == recipe(published[0])
+    assert recipe(with_sigmoid[1])[:-1] == recipe(published[1]) and recipe(with_sigmoid[1])[-1][0] == "Activation"
+    large = networks.image_vae_networks((256, 256, 3), 200)
+    assert [recipe(network) for network in large] == [recipe(network) for network in networks.avatar_vae_networks()]
+    trained = sum(int(np.prod(weight.shape)) for network in large for weight in network.trainable_weights)
+    assert trained == 2_722_899
+    sides = [layer.output_shape[1] for layer in large[0].layers if isinstance(layer, tf_keras.layers.Conv2D)]
+    widths = [layer.filters for layer in large[1].layers if isinstance(layer, tf_keras.layers.Conv2DTranspose)]
+    assert sides == [128, 64, 32, 16, 8] and widths == [64, 64, 64, 32, 3]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (45, 45, 3)])
+def test_a_short_training_lowers_the_loss(shape):
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.integers(0, 256, (64, 1, 1, shape[2]), np.uint8), shape[0], 1).repeat(shape[1], 2)
+    encoder, decoder = networks.image_vae_networks(shape, 3)
+    vae = models.VAE(models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(3))
+    loss = training.fit(vae, images, epochs=6, peak_rate=3e-3, batch_size=16)["loss"]
+    assert loss[-1] < loss[0] - 25, "nats per image"
+
+
+@pytest.mark.parametrize(
+    "shape", [(27, 27, 1), (257, 257, 3), (64, 32, 3), (64, 64), (64, 64, 4), (2, 64, 64, 3), (64.0, 64.0, 1)]
+)
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match="size from 28 to 256 and 1 or 3 channels, not .*data.load_folder"):
+        networks.image_vae_networks(shape, 2)
