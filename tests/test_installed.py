@@ -9,6 +9,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import jupytext
 import pytest
 from test_notebooks import NOTEBOOKS, ROOT, setup_cell
 
@@ -71,6 +72,24 @@ def test_the_set_up_cell_installs_the_course_and_leaves_tensorflow_alone(wheel, 
     assert freeze(colab) == before
 
 
+def test_where_the_course_is_the_set_up_cell_calls_no_pip(tmp_path):
+    (tmp_path / "pip.py").write_text("raise SystemExit('pip was called')")
+    environment = {**os.environ, "COURSE_SOURCE": "nowhere", "COURSE_BUDGET": "smoke"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = [sys.executable, "-c", setup_cell(NOTEBOOKS[0])]
+    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "budget: smoke" in ran.stdout
+
+
+def test_an_install_that_fails_says_why(colab, tmp_path):
+    environment = {**os.environ, "COURSE_SOURCE": str(tmp_path / "no_such_folder"), "PIP_NO_INDEX": "1"}
+    environment.pop("PYTHONPATH", None)
+    command = [colab, "-c", setup_cell(NOTEBOOKS[0])]
+    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode and "AssertionError: ERROR: " in ran.stderr and "no_such_folder" in ran.stderr
+
+
 def test_without_colab_the_set_up_cell_installs_nothing(colab, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("COURSE_SOURCE", "PYTHONPATH")}
     command = [colab, "-c", setup_cell(NOTEBOOKS[0])]
@@ -91,8 +110,11 @@ def test_the_set_up_cell_can_be_written_into_a_source_and_a_notebook(tmp_path, m
     monkeypatch.setattr(writer, "setup_cell", lambda lesson: f"budget = 'of lesson {lesson}'")
     for path in (source, notebook):
         before = path.read_text()
+        path.write_text(before.replace("hide-input", "other"))
         writer.write(path, "00")
         assert "of lesson 00" in path.read_text() and "find_spec" not in path.read_text()
+        (cell,) = [cell for cell in jupytext.read(path).cells if "setup" in cell.metadata.get("tags", [])]
+        assert {key: cell.metadata[key] for key in writer.FOLDED} == writer.FOLDED
         assert len(before) - 1500 < len(path.read_text()) < len(before)
 
 

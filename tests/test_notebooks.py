@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 from tools import front, prose
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9]*.py"))
+SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9A]*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 lessons = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -47,7 +47,7 @@ def test_a_notebook_equals_its_source(path):
     assert len(built.cells) == len(source.cells)
     for one, other in zip(built.cells, source.cells, strict=True):
         assert (one.cell_type, one.source) == (other.cell_type, other.source)
-        for key in ("tags", "alt"):
+        for key in ("tags", "alt", "jupyter", "cellView"):
             assert one.metadata.get(key) == other.metadata.get(key)
 
 
@@ -97,6 +97,14 @@ def test_the_set_up_cell_is_the_same_in_every_lesson(path):
     assert setup_cell(path).replace(f'start("{number}")', 'start("..")') == setup_cell(NOTEBOOKS[0]).replace(
         'start("00")', 'start("..")'
     )
+
+
+@lessons
+def test_the_set_up_cell_is_the_first_code_and_folded_in_jupyterlab_colab_and_on_a_site(path):
+    metadata = code_cells(path)[0].metadata
+    assert metadata["jupyter"] == {"source_hidden": True}
+    assert metadata["cellView"] == "form" and setup_cell(path).startswith("# @title Set up (run this cell first)\n")
+    assert metadata["tags"] == ["setup", "hide-input"]
 
 
 @lessons

@@ -36,7 +36,7 @@ def carry(source: Path, path: Path) -> bool:
 if __name__ == "__main__":
     stale = [
         source.stem
-        for source in sorted((LESSONS / "source").glob("[0-9]*.py"))
+        for source in sorted((LESSONS / "source").glob("[0-9A]*.py"))
         if not carry(source, LESSONS / f"{source.stem}.ipynb")
     ]
     if stale:

@@ -74,8 +74,8 @@ def filled(source: str, folder: Path) -> str:
         path.write_bytes(content)
         return f"![{alt}]({path})"
 
-    source = re.sub(r"\[\[(\d\d): (.+?)\]\]", lambda match: number(match[1], match[2]), source)
-    return re.sub(r"!\[\]\(<(\d\d): (.+?)>\)", image, source)
+    source = re.sub(r"\[\[([0-9A]\d): (.+?)\]\]", lambda match: number(match[1], match[2]), source)
+    return re.sub(r"!\[\]\(<([0-9A]\d): (.+?)>\)", image, source)
 
 
 def build(path: Path) -> Path:

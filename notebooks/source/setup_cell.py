@@ -1,16 +1,15 @@
-import importlib.util
+# @title Set up (run this cell first)
 import os
-import subprocess
 import sys
-from importlib.metadata import version
+from importlib import invalidate_caches, metadata, util
+from subprocess import run
 
-if importlib.util.find_spec("course_utils") is None and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
-    # On Colab: add the course and what it lacks. TensorFlow and NumPy stay as they are.
-    source = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
-    keep = [f"{package}=={version(package)}" for package in ("tensorflow", "numpy")]
-    keep.append("tf-keras=={}.{}.*".format(*version("tensorflow").split(".")))
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source, *keep], check=True)
-    importlib.invalidate_caches()
+if not util.find_spec("course_utils") and {"google.colab", "COURSE_SOURCE"} & {*sys.modules, *os.environ}:
+    course = os.environ.get("COURSE_SOURCE", "git+https://github.com/vae-course/vae-course")
+    keep = [f"{name}=={metadata.version(name)}" for name in ("tensorflow", "numpy")]  # tf-keras follows TensorFlow
+    pip = run([sys.executable, "-m", "pip", "install", "-q", course, *keep], capture_output=True, text=True)
+    assert pip.returncode == 0, pip.stderr
+    invalidate_caches()
 
 from course_utils import runtime
 
