@@ -20,10 +20,9 @@ import numpy as np
 import published
 import tensorflow as tf
 import tf_keras as keras
-from cartoonset import peak_of
+from cartoonset import ROW, peak_of
 
 from course_utils import data, metrics, models, networks, precision, runtime, training
-from course_utils.data.streaming import ROW
 
 BATCH, ROUNDS, LATENT = 32, 5, 200
 # Multiplications an image in the forward pass, counted in lesson 06; the backward pass takes twice as many.

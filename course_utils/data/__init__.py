@@ -10,6 +10,10 @@ caches.
 ``cartoonset.py``        Cartoon Set: where its images come from, in which order of preference
 ``avatar_set.py``        what ``load_cartoonset`` returns
 ``image_files.py``       image files and tables, in a folder or an archive
+``own_images.py``        ``load_folder``: images of one's own
+``resizing.py``          images of every kind decoded, made square and scaled
+``file_kinds.py``        what a file is by its first bytes, and what to do with one that is not taken
+``labelling.py``         labels from a folder a class, attributes from a table
 ``cartoonset_files.py``  what those of Cartoon Set hold: images decoded and resized, attributes
 ``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
 ``archive_download.py``  the archives of Cartoon Set, downloaded
@@ -26,18 +30,21 @@ from course_utils.data.batching import batches, binarise, to_float
 from course_utils.data.cache import DataError
 from course_utils.data.cartoonset import load_cartoonset
 from course_utils.data.mnist import ImageSet, load_fashion_mnist, load_mnist
+from course_utils.data.own_images import OwnImages, load_folder
 from course_utils.data.streaming import StoredImages, epoch_order, stream
 
 __all__ = [
     "AvatarSet",
     "DataError",
     "ImageSet",
+    "OwnImages",
     "StoredImages",
     "batches",
     "binarise",
     "epoch_order",
     "load_cartoonset",
     "load_fashion_mnist",
+    "load_folder",
     "load_mnist",
     "stream",
     "to_float",

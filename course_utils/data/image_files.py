@@ -22,14 +22,18 @@ def file_key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
 
 
-def scan(root: Path) -> tuple[dict[str, Path], dict[str, Path], str]:
-    """Images in the order of `file_key`, and CSVs, below a folder, both by relative name; and their fingerprint."""
+def scan(root: Path, suffixes: tuple[str, ...] | None = SUFFIXES) -> tuple[dict[str, Path], dict[str, Path], str]:
+    """Images in the order of `file_key`, and CSVs, below a folder, both by relative name; and their fingerprint.
+
+    Images are told by their `suffixes`; with None, all files but CSVs and hidden ones are returned.
+    """
     images, tables, marks = {}, {}, []
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for file in files:
             suffix, path = os.path.splitext(file)[1].lower(), Path(folder, file)
-            if file.startswith(".") or suffix not in (*SUFFIXES, ".csv") or not path.is_file():
+            wanted = suffixes is None or suffix in (*suffixes, ".csv")
+            if file.startswith(".") or not wanted or not path.is_file():
                 continue
             name, status = path.relative_to(root).as_posix(), path.stat()
             marks.append(f"{name}\t{status.st_size}\t{status.st_mtime_ns}\n")

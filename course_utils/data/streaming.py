@@ -1,6 +1,7 @@
 """Images that stay on disk: reading rows of a prepared file, and batches of them in an order that can be resumed."""
 
 import functools
+import math
 import os
 import threading
 import weakref
@@ -14,13 +15,12 @@ from course_utils.data.cache import DataError
 if TYPE_CHECKING:
     import tensorflow as tf
 
-SHAPE = (256, 256, 3)
-ROW = 256 * 256 * 3  # bytes of one image
+AVATAR = (256, 256, 3)  # the shape of one image of Cartoon Set
 _seeking = threading.Lock()
 
 
 class StoredImages:
-    """Images in a file, which reads like a uint8 array `(n, 256, 256, 3)` that cannot be written to.
+    """Images in a file, which reads like a uint8 array `(n, height, width, channels)` that cannot be written to.
 
     Index the first axis, with a number, a slice or an array of row numbers: what comes back is an array in memory. A
     `np.memmap` would do the same, but its pages count as memory of the process: reading keeps the peak at one batch,
@@ -29,10 +29,12 @@ class StoredImages:
     Args:
         path: file of images, one after the other, without a header.
         rows: which of them, and in which order.
+        shape: of one image.
     """
 
-    def __init__(self, path: Path, rows: np.ndarray):
+    def __init__(self, path: Path, rows: np.ndarray, *, shape: tuple[int, int, int] = AVATAR):
         self.path, self.rows = Path(path), np.asarray(rows, np.int64)
+        self.image_shape, self.image_bytes = tuple(shape), math.prod(shape)
         self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
 
@@ -41,15 +43,15 @@ class StoredImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        return (len(self.rows), *SHAPE)
+        return (len(self.rows), *self.image_shape)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index) -> np.ndarray:
         rows = self.rows[index]
-        images = np.empty((*np.shape(rows), *SHAPE), np.uint8)
-        for row, place in zip(np.ravel(rows).tolist(), images.reshape(-1, ROW), strict=True):
+        images = np.empty((*np.shape(rows), *self.image_shape), np.uint8)
+        for row, place in zip(np.ravel(rows).tolist(), images.reshape(-1, self.image_bytes), strict=True):
             self._read(row, place)
         return images
 
@@ -62,24 +64,25 @@ class StoredImages:
 
     def at(self, rows: np.ndarray) -> "StoredImages":
         """These rows as images of their own. Nothing is read."""
-        return StoredImages(self.path, self.rows[rows])
+        return StoredImages(self.path, self.rows[rows], shape=self.image_shape)
 
     def gather(self, index: "tf.Tensor") -> "tf.Tensor":
-        """The images of an index tensor `(batch,)`, uint8 `(batch, 256, 256, 3)`, for the graph of a pipeline."""
+        """The images of an index tensor `(batch,)`, uint8 `(batch, height, width, channels)`, for a pipeline."""
         import tensorflow as tf
 
-        return tf.ensure_shape(tf.numpy_function(self.__getitem__, [index], tf.uint8, stateful=False), (None, *SHAPE))
+        images = tf.numpy_function(self.__getitem__, [index], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, (None, *self.image_shape))
 
     def _read(self, row: int, place: np.ndarray) -> None:
         if hasattr(os, "preadv"):
-            got = os.preadv(self._file, [place], row * ROW)
+            got = os.preadv(self._file, [place], row * self.image_bytes)
         else:
             with _seeking:
-                os.lseek(self._file, row * ROW, os.SEEK_SET)
-                content = os.read(self._file, ROW)
+                os.lseek(self._file, row * self.image_bytes, os.SEEK_SET)
+                content = os.read(self._file, self.image_bytes)
             got = len(content)
             place[:got] = np.frombuffer(content, np.uint8)
-        if got != ROW:
+        if got != self.image_bytes:
             raise DataError(f"{self.path} ends before image {row}. Delete its folder, and load the set again.")
 
 
