@@ -157,7 +157,7 @@ class Snapshots(keras.callbacks.Callback):
         self.draw, self.every = draw, every
 
     def _keep(self, caption: str):
-        self.frames.append(np.asarray(self.draw(self.model)))
+        self.frames.append(np.array(self.draw(self.model)))  # a copy: the next draw may use the same memory
         self.captions.append(caption)
 
     def on_train_begin(self, logs=None):

@@ -44,6 +44,19 @@ def test_snapshots_are_taken_before_within_the_first_epoch_and_after_each():
     assert [int(frame[0, 0]) for frame in camera.frames] == [0, 30, 60, 80, 160]
 
 
+def test_frames_drawn_into_one_buffer_are_kept_apart():
+    buffer = np.zeros((2, 2))
+
+    def draw(model):
+        buffer[:] = float(model.seen)
+        return buffer
+
+    camera = training.Snapshots(draw, every=1000)
+    images = np.zeros((20, 28, 28, 1), np.uint8)
+    training.fit(Counter(), images, epochs=2, peak_rate=1e-3, batch_size=10, callbacks=[camera])
+    assert [int(frame[0, 0]) for frame in camera.frames] == [0, 20, 40]
+
+
 def test_a_second_run_starts_an_empty_film():
     camera = training.Snapshots(lambda model: np.zeros((2, 2)), every=1000)
     images = np.zeros((20, 28, 28, 1), np.uint8)
