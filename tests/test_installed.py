@@ -33,7 +33,7 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_every_module_and_the_questions(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
-    files = [*(ROOT / "course_utils").glob("*.py"), *(ROOT / "course_utils").glob("*/*.json")]
+    files = [*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "course_utils").glob("*/*.json")]
     assert len(files) > 15
     assert {file.relative_to(ROOT).as_posix() for file in files} <= inside
 
