@@ -57,7 +57,16 @@ def test_the_help_shows_what_to_type(capsys):
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--epochs", "0"], ["--batch", "many"], ["--precision", "int8"], ["--strategy", "tpu"], ["--budget", "huge"]],
+    [
+        ["--epochs", "0"],
+        ["--batch", "many"],
+        ["--size", "300"],
+        ["--channels", "4"],
+        ["--fit", "squeeze"],
+        ["--precision", "int8"],
+        ["--strategy", "tpu"],
+        ["--budget", "huge"],
+    ],
 )
 def test_bad_values_end_with_code_2_and_a_line_that_names_them(wrong, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -108,8 +117,8 @@ def own_images(folder, number=12, held_out=None):
     names = (f"own{each}.png" for each in range(10_000))
     chosen = [name for name in names if held_out is None or (file_key(name) % 10 == 0) == held_out][:number]
     for seed, name in enumerate(chosen):
-        pixels = np.random.default_rng(seed).integers(0, 256, (256, 256, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / name)
+        pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).resize((256, 256)).save(folder / name)
     return str(folder)
 
 
@@ -122,9 +131,8 @@ def own_images(folder, number=12, held_out=None):
         ([], "auto", None, 900),
         (["--data", "real"], "real", None, 900),
         (["--data", "drawn"], "drawn", None, 900),
-        (["--data", "mine"], "real", "mine", None),
-        (["--data", ""], "real", "", None),
-        (["--data", "mine", "--images", "7"], "real", "mine", 7),
+        (["--data", "cartoonset10k"], "real", "cartoonset10k", None),
+        (["--data", "cartoonset10k", "--images", "7"], "real", "cartoonset10k", 7),
         (["--download", "100k"], "real", None, None),
         (["--download", "100k", "--images", "7"], "real", None, 7),
         (["--data", "real", "--download", "10k"], "real", None, None),
@@ -142,6 +150,66 @@ def test_what_is_named_is_used_and_all_of_it(arguments, source, folder, limit, t
     assert train.main([*arguments, "--budget", "smoke", "--resume", str(tmp_path / "run")]) == 1
     assert (asked["source"], asked["folder"], asked["limit"]) == (source, folder, limit)
     assert asked["download"] == (arguments[arguments.index("--download") + 1] if "--download" in arguments else None)
+
+
+@pytest.mark.parametrize(
+    "arguments, asked",
+    [
+        ([], {"limit": None}),
+        (["--images", "7"], {"limit": 7}),
+        (["--size", "96", "--channels", "1", "--fit", "pad"], {"limit": None, "size": 96, "channels": 1, "fit": "pad"}),
+    ],
+)
+def test_a_folder_of_ones_own_is_loaded_as_asked(arguments, asked, tmp_path, monkeypatch, capsys):
+    found = {}
+
+    def load(folder, **options):
+        found.update(options, folder=folder)
+        raise Stop("enough is known")
+
+    monkeypatch.setattr(data, "load_folder", load)
+    mine = own_images(tmp_path / "mine", 1)
+    assert train.main(["--data", mine, *arguments, "--resume", str(tmp_path / "run")]) == 1
+    assert found == {"folder": mine, **asked}
+
+
+@pytest.mark.parametrize("place", ["drawn", "auto", "{root}/cartoonset10k", "{root}/holds", "{root}/official"])
+@pytest.mark.parametrize("option", [["--size", "64"], ["--channels", "3"], ["--fit", "pad"]])
+def test_what_has_no_effect_on_cartoon_set_is_refused(place, option, tmp_path, capsys, no_training):
+    for folder in ("cartoonset10k", "holds/cartoonset-sample", "official/0"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "official" / "0" / "cs10456059199050351.png").write_bytes(b"")
+    arguments = ["--data", place.format(root=tmp_path), *option, "--resume", str(tmp_path / "run")]
+    assert train.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert f"{option[0]} would have no effect" in said and "a folder of your own images by --data" in said
+
+
+def test_a_run_on_images_of_ones_own(tmp_path, capsys):
+    """Of several kinds and shapes, to the end and once more: nothing is left to do then."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    rng = np.random.default_rng(0)
+    for number, end in enumerate(["jpg", "webp", "png", "tif"] * 6):
+        pixels = rng.integers(0, 256, (20 + number, 40, 3), np.uint8)
+        Image.fromarray(pixels).resize((200, 100)).save(mine / f"drawing{number}.{end}")
+    options = ["--data", str(mine), "--size", "33", "--fit", "pad", "--channels", "1", "--batch", "8", "--epochs", "2"]
+    options += ["--precision", "float32", "--resume", str(tmp_path / "run")]
+    assert train.main(options) == 0
+    assert "of 33x33 pixels in grey, padded to a square with white" in capsys.readouterr().out
+    held_out = len(data.load_folder(mine, size=33, channels=1, fit="pad").test)
+    with Image.open(tmp_path / "run" / "picture.png") as picture:
+        assert held_out == 6 and picture.size == (33 * 6, 33 * 4) and picture.mode == "L"
+    assert train.main(options) == 0
+    assert "Resumed at step" in capsys.readouterr().out
+
+
+def test_the_help_says_which_files_are_taken(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for words in ("JPEG, PNG, WebP, GIF, BMP and TIFF", "--size PIXELS", "28 to 256 (default: 64)", "--fit {crop,pad}"):
+        assert words in printed
 
 
 def test_the_help_says_how_many_images(capsys):
@@ -211,7 +279,7 @@ def test_a_set_without_held_out_images_ends_with_a_picture(number, tmp_path, mon
     assert train.main(["--data", own_images(tmp_path / "mine", number, held_out=False), *options]) == 0
     assert "picture.png will show images of the training" in capsys.readouterr().out
     with Image.open(tmp_path / "run" / "picture.png") as picture:
-        assert picture.size == (256 * number, 256 * 4) and np.asarray(picture)[:256].std() > 20
+        assert picture.size == (64 * number, 64 * 4) and np.asarray(picture)[:64].std() > 20
 
 
 # --- folders and machines

@@ -28,7 +28,7 @@ caches.
 from course_utils.data.avatar_set import AvatarSet
 from course_utils.data.batching import batches, binarise, to_float
 from course_utils.data.cache import DataError
-from course_utils.data.cartoonset import load_cartoonset
+from course_utils.data.cartoonset import is_cartoonset, load_cartoonset
 from course_utils.data.mnist import ImageSet, load_fashion_mnist, load_mnist
 from course_utils.data.own_images import OwnImages, load_folder
 from course_utils.data.streaming import StoredImages, epoch_order, stream
@@ -42,6 +42,7 @@ __all__ = [
     "batches",
     "binarise",
     "epoch_order",
+    "is_cartoonset",
     "load_cartoonset",
     "load_fashion_mnist",
     "load_folder",

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,6 +79,19 @@ def load_cartoonset(
         "in a terminal --download 10k, for 450 MB; or name a folder with the images, or with cartoonset10k.tgz, by "
         "folder=..., in a terminal --data, or by COURSE_DATA_DIR."
     )
+
+
+def is_cartoonset(folder: str | Path) -> bool:
+    """Whether what a user names is Cartoon Set, for `load_cartoonset`, and not images of their own, for `load_folder`.
+
+    An archive is; a folder is by its name, by that of a folder or an archive in it, or by its files `cs<digits>.png`.
+    """
+    root = Path(folder).expanduser().absolute()
+    if not os.fspath(folder) or root.is_file() or root.name in SETS:
+        return bool(os.fspath(folder))
+    if any(os.path.lexists(root / f"{name}{end}") for name in SETS for end in ("", ".tgz")):
+        return True
+    return any(re.fullmatch(r"cs\d{10,}\.png", file) for _, _, files in os.walk(root) for file in files)
 
 
 def _refuse_wrong(source: str, folder: str | Path | None, download: str | None, limit: int | None) -> None:

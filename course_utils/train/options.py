@@ -6,12 +6,21 @@ from pathlib import Path
 from course_utils.budgets import BUDGETS
 from course_utils.train.cluster import TF_CONFIG
 
+OWN = """\
+your own images: --data FOLDER takes JPEG, PNG, WebP, GIF, BMP and TIFF files in any nesting, of any size and shape, in
+grey or colour, turned as EXIF says, transparent parts on white; of a film the first frame. They are prepared once, in
+the cache. Other files are counted and left out; too many pictures among them are an error. Cartoon Set, in a folder or
+.tgz of its name or with files of its names, is trained at 256x256 pixels in colour, and takes no --size.
+"""
 EPILOG = f"""\
+{OWN}
 examples:
   python -m course_utils.train
       the avatars that are here (COURSE_DATA_DIR, the cache, or drawn in code), at the budget of this machine
   python -m course_utils.train --data ~/cartoonset100k --epochs 60 --batch 128 --resume runs/all
-      all images of a folder of your own
+      all images of Cartoon Set, from a folder
+  python -m course_utils.train --data ~/photos --size 96 --fit pad --epochs 30 --resume runs/photos
+      your own images, of any kind, size and shape
   python -m course_utils.train --download 10k --resume /content/drive/MyDrive/avatars
       on Colab, all 10,000, with checkpoints on a mounted Drive; when the session is cut off, run the same line again
   python -m course_utils.train --strategy mirrored
@@ -21,7 +30,7 @@ examples:
       several machines: the same line on each, with its own index, and --resume a folder that all of them see
 
 In the folder of the run: checkpoints/, logs/ (tensorboard --logdir FOLDER/logs), avatars.weights.h5, and picture.png,
-with held-out avatars, their reconstructions, draws from the prior, and draws from a Gaussian fitted to the codes."""
+with held-out images, their reconstructions, draws from the prior, and draws from a Gaussian fitted to the codes."""
 
 
 def _positive(text: str) -> int:
@@ -31,17 +40,23 @@ def _positive(text: str) -> int:
     return number
 
 
+def _side(text: str) -> int:
+    if not text.isdecimal() or not 28 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 28 to 256")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command takes."""
     result = argparse.ArgumentParser(
         prog="python -m course_utils.train",
-        description="Train the 256x256 avatar VAE of lesson 06. A training that was cut off goes on where it was.",
+        description="Train a VAE on avatars, or on your own images. A training that was cut off goes on where it was.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = result.add_argument
     numbers = ", ".join(f"{row['images']:,} ({name})" for name, row in BUDGETS["06"].items())
-    add("--data", default="auto", metavar="auto|real|drawn|FOLDER", help="where avatars come from (default: auto)")
+    add("--data", default="auto", metavar="auto|real|drawn|FOLDER", help="where images come from (default: auto)")
     room = "450 MB or 4.4 GB, and another 2.0 or 19.7 GB once prepared"
     add("--download", choices=("10k", "100k"), help=f"fetch Cartoon Set if it is not here: {room}")
     add(
@@ -49,6 +64,10 @@ def parser() -> argparse.ArgumentParser:
         type=_positive,
         help=f"use at most so many (default: all of a FOLDER or a download, else what the budget says: {numbers})",
     )
+    add("--size", type=_side, metavar="PIXELS", help="own images: the side they get, 28 to 256 (default: 64)")
+    add("--channels", type=int, choices=(1, 3), help="own images: 1 for grey, 3 for colour (default: 3)")
+    fits = "crop takes the middle square, pad all of it, with white beside it (default: crop)"
+    add("--fit", choices=("crop", "pad"), help=f"own images: {fits}")
     add("--budget", choices=("smoke", "laptop", "full"), help="default: full with a GPU, laptop without")
     add("--epochs", type=_positive, help="default: the budget's")
     add("--batch", type=_positive, help="images a step, of all devices together (default: the budget's)")

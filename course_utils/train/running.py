@@ -7,6 +7,8 @@ from pathlib import Path
 from course_utils.budgets import BUDGETS
 from course_utils.train.cluster import strategy_of
 
+LATENT_DIM = 200
+
 
 def _make_folder(folder: Path) -> None:
     """Make the folder of the run, before there is anything to lose. Raises ``OSError``."""
@@ -20,10 +22,19 @@ def _make_folder(folder: Path) -> None:
 
 
 def _load(options: argparse.Namespace, budget: dict):
-    """The avatars that were asked for. What was named is used, or there is an error: then nothing is drawn."""
+    """The images that were asked for. What was named is used, or there is an error: then nothing is drawn."""
     from course_utils import data
 
     named = options.data not in ("auto", "real", "drawn")
+    shaping = {name: getattr(options, name) for name in ("size", "channels", "fit")}
+    shaping = {name: value for name, value in shaping.items() if value is not None}
+    if named and not options.download and not data.is_cartoonset(options.data):
+        return data.load_folder(options.data, limit=options.images, **shaping)
+    if shaping:
+        raise ValueError(
+            f"{', '.join(f'--{name}' for name in shaping)} would have no effect: Cartoon Set is trained at 256x256 "
+            "pixels in colour. Leave it out, or name a folder of your own images by --data."
+        )
     source = "real" if named or (options.download and options.data == "auto") else options.data
     everything = named or options.download
     return data.load_cartoonset(
@@ -49,7 +60,7 @@ def _say_what_is_used(avatars, batch: int) -> None:
 
 
 def _picture(vae, avatars, path: Path) -> None:
-    """Eight held-out avatars, their reconstructions, prior draws and fitted draws, as a PNG."""
+    """Eight held-out images, their reconstructions, prior draws and fitted draws, as a PNG."""
     import numpy as np
     from PIL import Image
 
@@ -68,12 +79,12 @@ def _picture(vae, avatars, path: Path) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as asked for; raises what ``data.load_cartoonset`` and ``training.fit`` raise."""
+    """Train as asked for; raises what ``data.load_cartoonset``, ``data.load_folder`` and ``training.fit`` raise."""
     _make_folder(options.resume)
     import tf_keras as keras
 
     strategy = strategy_of(options.strategy)  # before anything touches a device
-    from course_utils import models, networks, precision, runtime, training
+    from course_utils import data, models, networks, precision, runtime, training
     from course_utils.checkpoints import recorded_settings
 
     budget = BUDGETS["06"][options.budget or runtime.budget_name()]
@@ -86,9 +97,12 @@ def run(options: argparse.Namespace) -> None:
     if choice == "auto":  # a training that goes on does so in the precision that it began with
         choice = recorded_settings(options.resume / "checkpoints").get("precision", "auto")
     with strategy.scope(), precision.using(choice) as number_type:
-        encoder, decoder = networks.avatar_vae_networks()
+        if isinstance(avatars, data.OwnImages):
+            encoder, decoder = networks.image_vae_networks(avatars.images.shape[1:], LATENT_DIM)
+        else:
+            encoder, decoder = networks.avatar_vae_networks(LATENT_DIM)
         vae = models.VAE(
-            models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(200)
+            models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(LATENT_DIM)
         )
     print(f"{epochs} epochs, batches of {batch}, {number_type}, {strategy.num_replicas_in_sync} device(s)")
     training.fit(
