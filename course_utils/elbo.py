@@ -7,6 +7,8 @@ both are averaged over images only at the very end. Kingma and Welling 2013; der
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from course_utils import shapes
+
 tfd = tfp.distributions
 
 
@@ -54,7 +56,7 @@ def evaluate(model, images, batch_size: int = 1000, samples: int = 1) -> dict[st
     """The negative ELBO of a set of images and its two parts, means over the images, in nats per image.
 
     Args:
-        images: array of shape ``(number, height, width, channels)``, scaled or binarised as in training.
+        images: array of shape ``(number, height, width, channels)``: floats in [0, 1], or binarised, as in training.
         samples: draws of z for each image. More draws make the figure steadier; its expectation stays the same.
 
     Returns:
@@ -62,14 +64,13 @@ def evaluate(model, images, batch_size: int = 1000, samples: int = 1) -> dict[st
         images.
 
     Raises:
-        ValueError: without images.
+        ValueError: for images that are none, or that the model is not made for, and for a model whose parts do not fit.
     """
-    if len(images) == 0:
-        raise ValueError("evaluate: no images. Hand in an array of shape (number, height, width, channels).")
+    shapes.check_model(model, images, "evaluate")
     graph = tf.function(lambda batch: terms(model, batch), reduce_retracing=True)
     reconstruction, kl = [], []
     for first in range(0, len(images), batch_size):
-        batch = tf.convert_to_tensor(images[first : first + batch_size], tf.float32)
+        batch = tf.cast(images[first : first + batch_size], tf.float32)
         draws = [graph(batch) for _ in range(samples)]
         reconstruction.append(-tf.reduce_mean([draw[0] for draw in draws], axis=0))
         kl.append(tf.reduce_mean([draw[1] for draw in draws], axis=0))

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import elbo, runtime
+from course_utils import elbo, runtime, shapes
 
 tfd, tfpl = tfp.distributions, tfp.layers
 
@@ -99,6 +99,8 @@ class VAE(keras.Model):
 
     def __init__(self, encoder, decoder, prior: tfd.Distribution, beta: float = 1.0, **kwargs):
         super().__init__(**kwargs)
+        # Straight into the dictionary: of what is assigned, Keras makes a wrapper and a part of every checkpoint.
+        vars(self)["parts"] = shapes.check_parts(encoder, decoder, prior, "VAE")
         self.encoder, self.decoder, self.prior, self.beta = encoder, decoder, prior, beta
         self.trackers = [keras.metrics.Mean(name) for name in ("loss", "reconstruction", "kl")]
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from course_utils import data, runtime
+from course_utils import data, runtime, shapes
 from course_utils.checkpoints import Checkpoints
 
 
@@ -62,10 +62,14 @@ def fit(
         The Keras history, of all epochs from the first one: a list of one figure an epoch for each name.
 
     Raises:
-        ValueError: with fewer images than one batch, and for a folder with the checkpoints of another training.
+        ValueError: for images that are none, or that the model is not made for (``shapes.check_model``); with fewer of
+            them than one batch; and for a folder with the checkpoints of another training.
         OSError: for a folder that cannot be written.
         MemoryError: when the device has not enough for a batch; it says which size to try.
     """
+    for given, name in ((images, "fit"), (validation, "fit, validation")):
+        if given is not None:
+            shapes.check_model(model, given, name, uint8=True, binarised=transform == "binarise")
     if len(images) < batch_size:
         raise ValueError(f"fit: {len(images)} images make no batch of {batch_size}. Hand in more, or lower batch_size.")
     steps = len(images) // batch_size
