@@ -16,6 +16,7 @@ caches.
 ``labelling.py``         labels from a folder a class, attributes from a table
 ``cartoonset_files.py``  what those of Cartoon Set hold: images decoded and resized, attributes
 ``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
+``sealed.py``            JSON with a checksum, for the files of a store
 ``archive_download.py``  the archives of Cartoon Set, downloaded
 ``data_dir.py``          the folder that COURSE_DATA_DIR names
 ``cache.py``             the folders of the cache, the lock of each, and ``DataError``

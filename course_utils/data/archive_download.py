@@ -16,7 +16,7 @@ import requests
 from tqdm.auto import tqdm
 
 from course_utils.data import network
-from course_utils.data.cache import DataError, locked, write_json
+from course_utils.data.cache import DataError, locked, write_whole
 
 MIRRORS = ["https://storage.googleapis.com/cartoonset_public_files/"]
 ATTEMPTS, PAUSE = 5, 1.0  # connections in a row that brought nothing; seconds of patience after the first of them
@@ -72,7 +72,7 @@ def compare(archive: Path, content: Path | None = None) -> str:
         first = json.loads(record.read_text())["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         with contextlib.suppress(OSError):  # a cache that can only be read
-            write_json(record, {"sha256": digest.hexdigest()})
+            write_whole(record, json.dumps({"sha256": digest.hexdigest()}))
         return digest.hexdigest()
     if first != digest.hexdigest():
         raise DataError(

@@ -92,6 +92,8 @@ def avatars_of(
     """
     names, left_out = tuple(index["names"][:limit]), index["left_out"]
     seen = len(index["names"]) + len(left_out)
+    if not seen:
+        raise DataError(f"{name} holds no images: there are no files with the name of one. Name another archive.")
     if not names or (len(left_out) > 10 and len(left_out) > seen / 100):
         some = "; ".join(f"{file} {why}" for file, why in list(left_out.items())[:5])
         some = some.encode(errors="backslashreplace").decode()  # a name that is not UTF-8 cannot be printed
@@ -100,7 +102,7 @@ def avatars_of(
         warnings.warn(f"{name} was published with {SETS[name]:,} images; there are {seen:,} here.", stacklevel=4)
     held_out = np.array([file_key(file) % 10 == 0 for file in names])
     return AvatarSet(
-        StoredImages(store / "images.bin", np.arange(len(names))),
+        StoredImages(store / "images.bin", np.arange(len(names)), sums=np.array(index["sums"], np.uint32)),
         {key: np.array(values[:limit]) for key, values in index["attributes"].items()},
         {key: tuple(kinds) for key, kinds in index["categories"].items()},
         *(np.flatnonzero(~held_out), np.flatnonzero(held_out), names, left_out),

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -49,7 +48,16 @@ def open_stand_in(file: str, error: OSError) -> None:
 
 
 def cause(error: OSError) -> str:
+    """Why the system refused, in its words, without a path."""
     return error.strerror or type(error).__name__  # pooch raises errors that carry a text with paths, and no strerror
+
+
+def in_words(size: float) -> str:
+    """A number of bytes as people say it: 812 bytes, 11.8 MB, 2.0 GB."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size:.0f} bytes"
 
 
 def shelf(label: str) -> Path:
@@ -77,7 +85,7 @@ def store_of(name: str, place: str, mark: str) -> Path:
     first = f"{name}-{hashlib.sha256(place_bytes).hexdigest()[:8]}"
     key = f"{first}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     for cache in caches():
-        if (cache / "cartoonset" / key / "index.json").exists():
+        if os.path.exists(cache / "cartoonset" / key / "index.json"):
             return cache / "cartoonset" / key
     folder = shelf(name)
     for old in folder.glob(f"{first}-*"):
@@ -86,11 +94,14 @@ def store_of(name: str, place: str, mark: str) -> Path:
     return folder / key
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write a file which is either the old one or the whole new one, also for a process that reads it now."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+def write_whole(path: Path, text: str) -> None:
+    """Write a file which is either the old one or the whole new one, also for a process that reads it now.
+
+    For the holder of a lock: a kill leaves one file beside it, which the next writer takes over.
+    """
+    new = path.with_name(f"{path.name}.new")
     with open(new, "w") as file:
-        json.dump(content, file)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(new, path)

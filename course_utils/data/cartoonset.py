@@ -17,7 +17,7 @@ from course_utils.data.data_dir import passed_over
 
 SOURCES = ("auto", "real", "drawn")
 DRAWN_NUMBER, DRAWN_SEED = 4_000, 20_131_220
-VERSION = 1  # of what preparing does to images and tables; a new one prepares anew
+VERSION = 2  # of what preparing does to images and tables; a new one prepares anew
 
 
 def load_cartoonset(
@@ -135,7 +135,7 @@ def _in_folder(folder: str | Path | None, wanted: tuple[str, ...]) -> tuple[str,
 
 def _from_files(name: str, path: Path, source: str, limit: int | None) -> AvatarSet:
     """The images of a folder or an archive, prepared if they are not yet."""
-    texts: dict[str, bytes] = {}
+    texts = image_files.Tables()
     if path.is_dir():
         images, tables, mark = image_files.scan(path)
         if not images:

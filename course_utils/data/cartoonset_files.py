@@ -7,6 +7,7 @@ Sample: 256x256 RGB images, and one `labels.csv` with a column `file` and a colu
 import collections
 import csv
 import io
+import itertools
 import struct
 import zlib
 from pathlib import Path, PurePosixPath
@@ -19,21 +20,20 @@ from course_utils.data.image_files import LABELS
 from course_utils.data.prepared import LeftOut
 
 SIDE, SIZES = 256, (256, 500)
+ATTRIBUTES, VALUES = 100, 1_000  # at most: Cartoon Set has 18 attributes, with up to 111 values
 
 
 def decode(item: Path | bytes) -> tuple[np.ndarray, None]:
-    """One image as uint8 `(256, 256, 3)`, on white, scaled with antialiasing. Raises `LeftOut` with the reason.
+    """One image as uint8 `(256, 256, 3)`, on white, scaled with antialiasing. Raises `LeftOut` with the reason, and
+    `Unreadable` where the file may be good.
 
     Size and type are read from the first bytes, so that a picture of a million by a million pixels is never unpacked.
     """
-    try:
-        if isinstance(item, Path):
-            with open(item, "rb") as file:
-                item = file.read(image_files.MAX_BYTES + 1)
-    except OSError as error:
-        raise LeftOut(f"cannot be read: {error.strerror}") from error
-    if len(item) > image_files.MAX_BYTES:
-        raise LeftOut(f"is longer than {image_files.MAX_BYTES:,} bytes")
+    most = image_files.MAX_BYTES if isinstance(item, Path) else image_files.ARCHIVED_BYTES
+    if isinstance(item, Path):
+        item = image_files.read_file(item)
+    if len(item) > most:
+        raise LeftOut(f"is longer than {most:,} bytes")
     if len(item) < 24 or item[:8] != b"\x89PNG\r\n\x1a\n" or item[12:16] != b"IHDR":
         raise LeftOut("is no PNG image")
     width, height = struct.unpack(">II", item[16:24])
@@ -102,32 +102,61 @@ def attributes(names: list[str], texts: dict[str, bytes]) -> dict:
 def _official(text: bytes) -> tuple[tuple, tuple] | None:
     """Attributes with their counts, and the values, from one CSV; None if it is not in the official form."""
     try:
-        lines = [line for line in csv.reader(io.StringIO(text.decode()), skipinitialspace=True) if line]
+        content, delimiter = _text(text)
+        lines = csv.reader(io.StringIO(content), delimiter=delimiter, skipinitialspace=True)
+        lines = list(itertools.islice(filter(None, lines), ATTRIBUTES + 1))
         cells = [(name, int(value), int(count)) for name, value, count in lines]
     except (ValueError, csv.Error):
         return None
-    if not cells or not all(0 <= value < count for _, value, count in cells) or len({c[0] for c in cells}) < len(cells):
+    if not 0 < len(cells) <= ATTRIBUTES or len({name for name, _, _ in cells}) < len(cells):
+        return None
+    if not all(0 <= value < count <= VALUES for _, value, count in cells):  # a count becomes as many names
         return None
     return tuple((name, count) for name, _, count in cells), tuple(value for _, value, _ in cells)
 
 
+def _text(content: bytes) -> tuple[str, str]:
+    """Text and delimiter of a CSV, also of one saved by a spreadsheet: semicolons, byte-order marks, UTF-16."""
+    try:
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("is no text in UTF-8") from error
+    return text, max(",;\t", key=text.partition("\n")[0].count)
+
+
 def _from_table(names: list[str], table: bytes | None) -> dict:
-    """The attributes from a `labels.csv`. A column with another value in every line, such as a checksum, is none."""
+    """The attributes from a `labels.csv`. A column with another value in every line, such as a checksum, is none.
+
+    Nor is one with more than `VALUES` values.
+    """
     if table is None:
         return {"attributes": {}, "categories": {}, "unlabelled": {}}
+    wanted, lines, files = {PurePosixPath(name).name for name in names}, {}, set()
     try:
-        lines = {line["file"]: line for line in csv.DictReader(io.StringIO(table.decode()), strict=True)}
-        columns = [name for name in next(iter(lines.values()), {}) if name not in ("file", None)]
-        categories = {name: sorted({line[name] for line in lines.values() if line[name]}) for name in columns}
-    except (ValueError, KeyError, csv.Error) as error:
-        reason = f"{LABELS} is no table with a column 'file' ({type(error).__name__})"
+        content, delimiter = _text(table)
+        reader = csv.DictReader(io.StringIO(content), delimiter=delimiter, strict=True)
+        columns = [name for name in reader.fieldnames or () if name != "file"]
+        if "file" not in (reader.fieldnames or ()) or len(columns) > ATTRIBUTES:
+            raise ValueError(f"is no table with a column 'file' and at most {ATTRIBUTES} others")
+        found = {name: set() for name in columns}
+        for line in reader:
+            files.add(line["file"])
+            if line["file"] in wanted:
+                lines[line["file"]] = line
+            for name, kinds in found.items():
+                if line[name] and len(kinds) <= VALUES:
+                    kinds.add(line[name])
+    except (ValueError, csv.Error) as error:
+        reason = f"{LABELS} {error}" if isinstance(error, ValueError) else f"{LABELS} is no whole table: {error}"
         return {"attributes": {}, "categories": {}, "unlabelled": dict.fromkeys(names, reason)}
-    categories = {name: kinds for name, kinds in categories.items() if 0 < len(kinds) < len(lines)}
+    most = min(VALUES, len(files) - 1)
+    categories = {name: sorted(kinds) for name, kinds in found.items() if 0 < len(kinds) <= most}
+    places = {name: {kind: place for place, kind in enumerate(kinds)} for name, kinds in categories.items()}
     unlabelled, values = {}, {name: [] for name in categories}
     for name in names:
         line = lines.get(PurePosixPath(name).name, {})
         if not line:
             unlabelled[name] = f"has no line in {LABELS}"
-        for column, kinds in categories.items():
-            values[column].append(kinds.index(line[column]) if line.get(column) else -1)
+        for column, place in places.items():
+            values[column].append(place[line[column]] if line.get(column) else -1)
     return {"attributes": values, "categories": categories, "unlabelled": unlabelled}

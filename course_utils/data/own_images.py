@@ -20,7 +20,7 @@ from course_utils.data.streaming import StoredImages
 
 SIZES, CHANNELS = (28, 256), (1, 3)
 KINDS = "JPEG, PNG, WebP, GIF, BMP and TIFF"
-VERSION = 1  # of what preparing does to images; a new one prepares anew
+VERSION = 2  # of what preparing does to images; a new one prepares anew
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -134,7 +134,7 @@ def load_folder(
     labels, class_names = _labels(names, everything, attributes, categories)
     held_out = np.array([_is_held_out(name) for name in names])
     return OwnImages(
-        StoredImages(store / "images.bin", np.arange(len(names)), shape=shape),
+        StoredImages(store / "images.bin", np.arange(len(names)), shape=shape, sums=np.array(index["sums"], np.uint32)),
         *(labels, class_names, attributes, categories),
         *(np.flatnonzero(~held_out), np.flatnonzero(held_out)),
         *(names, index["left_out"], unlabelled, fit, sum(index["films"][:limit])),

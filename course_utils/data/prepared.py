@@ -1,18 +1,19 @@
 """Images prepared once and kept: decoded, scaled, appended to one file, in a way that survives a kill and two writers.
 
 A store is a folder with three files. `images.bin` holds uint8 images of one shape, one after the other. `journal.jsonl`
-gets a line for every chunk that is safely in there: which files it came from, and which were left out and why.
-`index.json` appears, whole, at the end. Whoever goes on with a store first cuts both files back to
-the last whole chunk.
+gets a line for every chunk that is safely in there: which files it came from, which were left out and why, and a
+checksum of each image. `index.json` appears, whole, at the end. Whoever goes on with a store first cuts both files back
+to the last whole chunk. What is wrong with a file is remembered; what hindered its reading is not.
 """
 
 import collections
 import contextlib
+import errno
 import itertools
-import json
 import math
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,14 +21,20 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.data.cache import DataError, locked, write_json
+from course_utils.data.cache import DataError, in_words, locked, write_whole
+from course_utils.data.sealed import seal, unseal
 from course_utils.data.streaming import AVATAR
 
 CHUNK, WORKERS = 64, 2
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), None}  # None: there is too little room
 
 
 class LeftOut(Exception):
     """A file that is no image of the set; the text is the reason."""
+
+
+class Unreadable(Exception):
+    """A file that could not be read for a reason outside it, such as a permission; the text names both."""
 
 
 def prepare(
@@ -46,16 +53,18 @@ def prepare(
     Args:
         store: its folder, made if need be; the folder above must exist.
         entries: gives pairs of a name and whatever `decode` takes, in the same order at every call.
-        decode: gives an image, uint8 of that `shape`, and a record for the journal or None; or raises `LeftOut`.
+        decode: gives an image, uint8 of that `shape`, and a record for the journal or None; or raises `LeftOut`, or
+            `Unreadable` for what may be otherwise next time.
         describe: gets all names and records at the end; what it returns joins the index.
         expected: the number of entries, if known, for the progress bar and the room on the disk.
 
     Returns:
-        The index: `names`, one a row; `left_out`, reason by name; `finished`, whether no entry is left; `shape`; and
-        the rest.
+        The index: `names`, one a row, and `sums`, the CRC-32 of each; `left_out`, reason by name; `finished`, whether
+        no entry is left; `shape`; and the rest.
 
     Raises:
-        DataError: if the disk is full or cannot be written. What is there stays, and the next call goes on with it.
+        DataError: if files cannot be read, or the disk is full or cannot be written. What is there stays, and the next
+            call goes on with it.
     """
     index = read_index(store, limit, shape)
     if index is not None:
@@ -67,94 +76,125 @@ def prepare(
                 return index
             store.mkdir(exist_ok=True)
             goal = limit if expected is None else min(limit or expected, expected)
-            names, left_out, records, finished = _append(store, entries, decode, goal, limit, label, shape)
-            index = {"names": names, "left_out": left_out, "finished": finished, "shape": list(shape)}
-            index |= describe(names, records)
-            write_json(store / "index.json", index)
+            done, finished = _append(store, entries, decode, goal, limit, label, shape)
+            names, records = done["names"], done.pop("records")
+            index = {**done, "finished": finished, "shape": list(shape), **describe(names, records)}
+            write_whole(store / "index.json", seal(index))
             return index
     except OSError as error:
-        raise DataError(
-            f"{label} could not be prepared: {store} cannot be written: {error.strerror or error}. What is done stays "
-            "there. Make room, set COURSE_CACHE_DIR to another folder, or ask for fewer images (limit)."
-        ) from error
+        raise DataError(f"{label} could not be prepared: {_way_out(store, error)}") from error
+
+
+def _way_out(store: Path, error: OSError) -> str:
+    if error.errno == errno.ENOENT and not store.exists():
+        return f"{store} was deleted meanwhile. Load the set again."
+    if error.errno in FULL:
+        advice = "Make room, set COURSE_CACHE_DIR to another folder, or ask for fewer images (limit)."
+    else:
+        advice = "Make it writable, or set COURSE_CACHE_DIR to another folder."
+    why = error.strerror or str(error)
+    return f"{store} cannot be written: {why}. What is done stays there. {advice}"
 
 
 def read_index(store: Path, limit: int | None = None, shape: tuple[int, int, int] = AVATAR) -> dict | None:
     """The index of a store with all images of this shape or at least `limit` of them; None if there is none, whole."""
     try:
-        index = json.loads((store / "index.json").read_text())
+        index = unseal((store / "index.json").read_bytes())
         if (store / "images.bin").stat().st_size < len(index["names"]) * math.prod(shape):
             return None
-        if index.get("shape", list(AVATAR)) != list(shape):
+        if index["shape"] != list(shape):
             return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
     return index if index["finished"] or (limit is not None and len(index["names"]) >= limit) else None
 
 
-def _journalled(store: Path, image_bytes: int) -> tuple[list[str], dict[str, str], list]:
+def _journalled(store: Path, image_bytes: int) -> dict:
     """What is safely in the store. Both files are cut back to it: a kill may have left half a chunk or half a line."""
-    names, left_out, records, whole = [], {}, [], 0
+    done, whole = {"names": [], "sums": [], "left_out": {}, "records": []}, 0
     (store / "images.bin").touch()
     (store / "journal.jsonl").touch()
     room = (store / "images.bin").stat().st_size // image_bytes
     with open(store / "journal.jsonl", "rb") as lines:
         for line in lines:
             try:
-                chunk = json.loads(line)
+                chunk = unseal(line)
             except ValueError:
                 break
-            if not line.endswith(b"\n") or len(names) + len(chunk["names"]) > room:
+            if not line.endswith(b"\n") or len(done["names"]) + len(chunk["names"]) > room:
                 break
-            names += chunk["names"]
-            left_out |= chunk["left_out"]
-            records += chunk["records"]
+            _join(done, chunk)
             whole += len(line)
     os.truncate(store / "journal.jsonl", whole)
-    os.truncate(store / "images.bin", len(names) * image_bytes)
-    return names, left_out, records
+    os.truncate(store / "images.bin", len(done["names"]) * image_bytes)
+    return done
+
+
+def _join(done: dict, chunk: dict) -> None:
+    for field in ("names", "sums", "records"):
+        done[field] += chunk[field]
+    done["left_out"] |= chunk["left_out"]
 
 
 def _append(
     store: Path, entries: Callable, decode: Callable, goal: int | None, limit: int | None, label: str, shape: tuple
-) -> tuple[list[str], dict[str, str], list, bool]:
+) -> tuple[dict, bool]:
     image_bytes = math.prod(shape)
-    names, left_out, records = _journalled(store, image_bytes)
-    need, free = (goal or 0) - len(names), shutil.disk_usage(store).free
-    if need * image_bytes > free:
-        raise OSError(f"{need:,} images need {need * image_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
-    done = {*names, *left_out}
-    rest = ((name, item) for name, item in entries() if name not in done)
+    done = _journalled(store, image_bytes)
+    need, free = ((goal or 0) - len(done["names"])) * image_bytes, shutil.disk_usage(store).free
+    if need > free:
+        raise OSError(f"{goal:,} images need another {in_words(need)}, and {in_words(free)} are free")
+    known = {*done["names"], *done["left_out"]}
+    rest = ((name, item) for name, item in entries() if name not in known)
     ahead = collections.deque()  # one chunk is decoded while the one before is written, and an archive is read
     with contextlib.ExitStack() as stack:  # Pillow decodes and scales without the interpreter lock: threads will do
         images = stack.enter_context(open(store / "images.bin", "ab"))
         journal = stack.enter_context(open(store / "journal.jsonl", "a"))
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
         stack.callback(lambda: [future.cancel() for _, futures in ahead for future in futures])
-        bar = stack.enter_context(tqdm(total=goal, initial=len(names), desc=f"Preparing {label}", unit=" images"))
-        while limit is None or len(names) < limit:
-            while len(ahead) < 2 and (chunk := list(itertools.islice(rest, CHUNK))):
-                ahead.append(([name for name, _ in chunk], [pool.submit(decode, item) for _, item in chunk]))
+        bar = stack.enter_context(
+            tqdm(total=goal, initial=len(done["names"]), desc=f"Preparing {label}", unit=" images")
+        )
+        while limit is None or len(done["names"]) < limit:
+            while len(ahead) < 2 and (part := list(itertools.islice(rest, CHUNK))):
+                ahead.append(([name for name, _ in part], [pool.submit(decode, item) for _, item in part]))
             if not ahead:
                 break
-            kept, bad, notes = [], {}, []
+            chunk, unread = {"names": [], "sums": [], "left_out": {}, "records": []}, []
             for name, future in zip(*ahead.popleft(), strict=True):
                 try:
                     image, note = future.result()
-                except LeftOut as reason:
-                    bad[name] = str(reason)
+                except Unreadable as reason:
+                    unread.append(str(reason))
                     continue
-                images.write(np.ascontiguousarray(image))
-                kept.append(name)
-                notes.append(note)
+                except LeftOut as reason:
+                    if not unread:
+                        chunk["left_out"][name] = str(reason)
+                    continue
+                if unread:  # what comes behind would lie in another row than after an undisturbed preparation
+                    continue
+                pixels = np.ascontiguousarray(image)
+                images.write(pixels)
+                chunk["names"].append(name)
+                chunk["sums"].append(zlib.crc32(pixels))
+                chunk["records"].append(note)
             images.flush()
             os.fsync(images.fileno())  # before the journal says so: a power cut may not turn images black
-            journal.write(json.dumps({"names": kept, "left_out": bad, "records": notes}) + "\n")
+            journal.write(seal(chunk) + "\n")
             journal.flush()
-            names += kept
-            left_out |= bad
-            records += notes
-            bar.update(len(kept))
+            _join(done, chunk)
+            bar.update(len(chunk["names"]))
+            if unread:
+                _refuse_unread(label, unread)
         # Read on to the end of an archive: it shows that the archive is whole, and collects the attributes.
         finished = sum(1 for _ in rest) == 0 and not ahead
-    return names, left_out, records, finished
+    return done, finished
+
+
+def _refuse_unread(label: str, unread: list[str]) -> None:
+    some = "; ".join(unread[:5]).encode(errors="backslashreplace").decode()
+    more = f"; and {len(unread) - 5} more" if len(unread) > 5 else ""
+    raise DataError(
+        f"{label}: {len(unread)} of the next {CHUNK} images cannot be read: {some}{more}. They are not left out for "
+        "that: see to it that they can be read, and load the set again. What is prepared stays."
+    )

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from course_utils.data.cache import cause
 from course_utils.data.file_kinds import FORMATS, HEAD, why_not_taken
-from course_utils.data.prepared import LeftOut
+from course_utils.data.prepared import LeftOut, Unreadable
 
 FITS = ("crop", "pad")
 MAX_BYTES, MAX_PIXELS = 200_000_000, 120_000_000  # of one file; a telephone takes 108 million at most
@@ -71,7 +72,7 @@ def _content(path: Path) -> bytes:
                 raise LeftOut(why)
             content = head + file.read(MAX_BYTES + 1 - len(head))
     except OSError as error:
-        raise LeftOut(f"cannot be read: {error.strerror}") from error
+        raise Unreadable(f"{path}: {cause(error)}") from error
     if len(content) > MAX_BYTES:
         raise LeftOut(f"is longer than {MAX_BYTES // 1_000_000} MB")
     return content

@@ -1,16 +1,18 @@
 """Images that stay on disk: reading rows of a prepared file, and batches of them in an order that can be resumed."""
 
+import copy
 import functools
 import math
 import os
 import threading
 import weakref
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from course_utils.data.cache import DataError
+from course_utils.data.cache import DataError, cause
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -30,12 +32,27 @@ class StoredImages:
         path: file of images, one after the other, without a header.
         rows: which of them, and in which order.
         shape: of one image.
+        sums: the CRC-32 of each image of the file, `(images,)`, to be compared with whenever one is read: a disk may
+            give back zeros, and black images would be trained on without a word. It costs 0.1 ms an image.
+
+    Raises:
+        DataError: if the file cannot be opened; and while reading, if it cannot be read or holds something else.
     """
 
-    def __init__(self, path: Path, rows: np.ndarray, *, shape: tuple[int, int, int] = AVATAR):
-        self.path, self.rows = Path(path), np.asarray(rows, np.int64)
+    def __init__(
+        self,
+        path: Path,
+        rows: np.ndarray,
+        *,
+        shape: tuple[int, int, int] = AVATAR,
+        sums: np.ndarray | None = None,
+    ):
+        self.path, self.rows, self.sums = Path(path), np.asarray(rows, np.int64), sums
         self.image_shape, self.image_bytes = tuple(shape), math.prod(shape)
-        self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be opened: {cause(error)}. Load the set again.") from error
         weakref.finalize(self, os.close, self._file)
 
     dtype = np.dtype(np.uint8)
@@ -64,7 +81,9 @@ class StoredImages:
 
     def at(self, rows: np.ndarray) -> "StoredImages":
         """These rows as images of their own. Nothing is read."""
-        return StoredImages(self.path, self.rows[rows], shape=self.image_shape)
+        part = copy.copy(self)
+        part.rows, part.whole = self.rows[rows], self  # which closes the file once nobody reads it any more
+        return part
 
     def gather(self, index: "tf.Tensor") -> "tf.Tensor":
         """The images of an index tensor `(batch,)`, uint8 `(batch, height, width, channels)`, for a pipeline."""
@@ -74,16 +93,22 @@ class StoredImages:
         return tf.ensure_shape(images, (None, *self.image_shape))
 
     def _read(self, row: int, place: np.ndarray) -> None:
-        if hasattr(os, "preadv"):
-            got = os.preadv(self._file, [place], row * self.image_bytes)
-        else:
-            with _seeking:
-                os.lseek(self._file, row * self.image_bytes, os.SEEK_SET)
-                content = os.read(self._file, self.image_bytes)
-            got = len(content)
-            place[:got] = np.frombuffer(content, np.uint8)
+        try:
+            if hasattr(os, "preadv"):
+                got = os.preadv(self._file, [place], row * self.image_bytes)
+            else:
+                with _seeking:
+                    os.lseek(self._file, row * self.image_bytes, os.SEEK_SET)
+                    content = os.read(self._file, self.image_bytes)
+                got = len(content)
+                place[:got] = np.frombuffer(content, np.uint8)
+        except OSError as error:
+            raise DataError(f"{self.path}, image {row}, cannot be read: {cause(error)}. Load the set again.") from error
+        advice = f"Delete {self.path.parent}, and load the set again."
         if got != self.image_bytes:
-            raise DataError(f"{self.path} ends before image {row}. Delete its folder, and load the set again.")
+            raise DataError(f"{self.path} ends before image {row}. {advice}")
+        if self.sums is not None and zlib.crc32(place) != self.sums[row]:
+            raise DataError(f"{self.path} is damaged: image {row} is not what was stored. {advice}")
 
 
 def epoch_order(number: int, seed: int, epoch: int) -> np.ndarray:

@@ -225,19 +225,12 @@ def test_size_is_known_before_anything_is_unpacked(monkeypatch):
 
 def test_endless_file_is_not_read_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(image_files, "MAX_BYTES", max(map(len, GOOD)))
+    monkeypatch.setattr(image_files, "ARCHIVED_BYTES", max(map(len, GOOD)))
     long = {"cs88.png": GOOD[0] + bytes(image_files.MAX_BYTES)}
     for path in (put(tmp_path / "some", {**FILES, **long}), pack(tmp_path / "some.tgz", {**FILES, **long})):
         avatars = data.load_cartoonset("real", folder=path)
         check(avatars)
         assert "is longer than" in avatars.left_out["cs88.png"]
-
-
-def test_file_that_cannot_be_read_is_left_out(tmp_path, monkeypatch):
-    folder = put(tmp_path / "some", FILES)
-    images, tables, mark = image_files.scan(folder)
-    images["cs99.png"] = folder / "gone.png"
-    monkeypatch.setattr(image_files, "scan", lambda root: (images, tables, mark))
-    assert data.load_cartoonset(folder=folder).left_out == {"cs99.png": "cannot be read: No such file or directory"}
 
 
 def test_too_many_broken_files_are_an_error(tmp_path):
@@ -273,7 +266,7 @@ def test_folder_without_images_is_an_error(files, tmp_path):
 def test_nothing_usable_is_an_error(tmp_path):
     with pytest.raises(data.DataError, match="1 of 1 files are no images of the set: cs1.png is no PNG image"):
         data.load_cartoonset(folder=put(tmp_path / "some", {"cs1.png": b"0"}))
-    with pytest.raises(data.DataError, match="0 of 0 files"):
+    with pytest.raises(data.DataError, match="own-images holds no images.*Name another archive"):
         data.load_cartoonset(folder=pack(tmp_path / "some.tgz", {}))
 
 
@@ -762,7 +755,7 @@ def test_full_disk_in_the_middle(tmp_path, cache, monkeypatch, decoded):
 def test_too_little_room_is_known_before(tmp_path, monkeypatch, decoded):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
     folder = put(tmp_path / "some", FILES)
-    with pytest.raises(data.DataError, match="12 images need 0.0 GB, and 0.0 GB are free.*limit"):
+    with pytest.raises(data.DataError, match="12 images need another 2.4 MB, and 1.0 MB are free.*limit"):
         data.load_cartoonset(folder=folder)
     assert decoded.calls == 0 and len(data.load_cartoonset(folder=folder, limit=5).images) == 5
 
@@ -812,8 +805,105 @@ def test_finished_store_in_a_cache_that_cannot_be_written(tmp_path, cache, monke
 
 def test_index_is_whole_or_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "index.json"
-    prepared.write_json(path, {"a": 1})
+    caching.write_whole(path, '{"a": 1}')
     monkeypatch.setattr(os, "replace", lambda *args: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
     with pytest.raises(OSError, match="full"):
-        prepared.write_json(path, {"a": 2})
+        caching.write_whole(path, '{"a": 2}')
     assert json.loads(path.read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("field", ["names", "sums", "left_out", "finished", "attributes", "categories", "unlabelled"])
+@pytest.mark.parametrize("value", ["gone", None, 5, "text", [1], {"a": 1}])
+def test_an_index_that_parses_and_is_not_ours(field, value, tmp_path, cache, decoded):
+    """Whatever became of a field, the index is made anew from the journal, and no image is decoded again."""
+    folder = put(tmp_path / "some", with_tables())
+    before = data.load_cartoonset(folder=folder)
+    (store,) = stores(cache)
+    index = json.loads((store / "index.json").read_text())
+    if value == "gone":
+        del index["content"][field]
+    else:
+        index["content"][field] = value
+    (store / "index.json").write_text(json.dumps(index))
+    avatars = data.load_cartoonset(folder=folder)
+    check(avatars)
+    np.testing.assert_array_equal(avatars.attributes["hair"], before.attributes["hair"])
+    assert decoded.calls == 12 and json.loads((store / "index.json").read_text())["content"]["finished"] is True
+
+
+@pytest.mark.parametrize("text", ["null", "5", '"text"', "[]", "{}", '{"crc32": 1}', '{"content": 1, "crc32": null}'])
+def test_an_index_of_another_kind(text, tmp_path, cache, decoded):
+    folder = put(tmp_path / "some", FILES)
+    data.load_cartoonset(folder=folder)
+    (store,) = stores(cache)
+    (store / "index.json").write_text(text)
+    check(data.load_cartoonset(folder=folder))
+    assert decoded.calls == 12
+
+
+@pytest.mark.parametrize("field", ["names", "sums", "left_out", "records"])
+@pytest.mark.parametrize("value", ["gone", None, 5, ["a"], {"a": 1}])
+def test_a_journal_that_parses_and_is_not_ours(field, value, tmp_path, cache, decoded):
+    """The first of three chunks is believed, the second is not, and the rest is decoded again."""
+    folder = put(tmp_path / "some", FILES)
+    data.load_cartoonset(folder=folder)
+    (store,) = stores(cache)
+    (store / "index.json").unlink()
+    lines = (store / "journal.jsonl").read_text().splitlines()
+    chunk = json.loads(lines[1])
+    if value == "gone":
+        del chunk["content"][field]
+    else:
+        chunk["content"][field] = value
+    lines[1] = json.dumps(chunk)
+    (store / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    check(data.load_cartoonset(folder=folder))
+    assert decoded.calls == 12 + 8
+
+
+def test_drawn_avatars_whose_journal_lost_a_record(cache):
+    first = data.load_cartoonset("drawn")
+    (store,) = stores(cache)
+    (store / "index.json").unlink()
+    lines = (store / "journal.jsonl").read_text().replace('"hair"', '"hare"').splitlines(keepends=True)
+    (store / "journal.jsonl").write_text("".join(lines))
+    again = data.load_cartoonset("drawn")
+    np.testing.assert_array_equal(first.images[:], again.images[:])
+    np.testing.assert_array_equal(first.attributes["hair"], again.attributes["hair"])
+
+
+@pytest.mark.parametrize("damage", ["zeros", "one byte", "swapped"])
+def test_images_that_are_not_what_was_stored(damage, tmp_path, cache):
+    folder, row = put(tmp_path / "some", FILES), 256 * 256 * 3
+    avatars = data.load_cartoonset(folder=folder)
+    (store,) = stores(cache)
+    content = bytearray((store / "images.bin").read_bytes())
+    if damage == "zeros":
+        content = bytes(len(content))
+    elif damage == "one byte":
+        content[5 * row + 77] ^= 1
+    else:
+        content[5 * row : 7 * row] = content[6 * row : 7 * row] + content[5 * row : 6 * row]
+    (store / "images.bin").write_bytes(content)
+    for images in (avatars.images, data.load_cartoonset(folder=folder).images):
+        with pytest.raises(data.DataError) as caught:
+            images[5]
+        assert f"images.bin is damaged: image 5 is not what was stored. Delete {store}, and" in str(caught.value)
+    if damage != "zeros":
+        np.testing.assert_array_equal(avatars.images[[0, 4, 7]], avatars.images[[0, 4, 7]])
+    shutil.rmtree(store)  # the advice
+    check(data.load_cartoonset(folder=folder))
+
+
+def test_a_kill_while_an_index_is_written_leaves_one_file(tmp_path, monkeypatch):
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    for pid in (1, 2, 3):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(os, "getpid", lambda: pid)  # noqa: B023
+            patch.setattr(os, "replace", killed)
+            caching.write_whole(tmp_path / "index.json", "text")
+    assert len(list(tmp_path.glob("index*"))) == 1
+    caching.write_whole(tmp_path / "index.json", "text")
+    assert [path.name for path in tmp_path.glob("index*")] == ["index.json"]

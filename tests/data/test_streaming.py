@@ -53,7 +53,7 @@ def test_stored_images_as_a_whole(stored):
 
 def test_file_that_was_deleted_or_cut(stored):
     os.truncate(stored.path, 5 * 256 * 256 * 3 + 7)
-    with pytest.raises(data.DataError, match="ends before image 5. Delete its folder"):
+    with pytest.raises(data.DataError, match=f"ends before image 5. Delete {stored.path.parent}, and load"):
         stored[3:7]
     stored.path.unlink()
     np.testing.assert_array_equal(stored[2], NUMBERED[2])
