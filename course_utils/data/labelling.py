@@ -95,7 +95,7 @@ def _read(content: bytes) -> list[dict[str, str]]:
     first = text.partition("\n")[0]
     try:
         for delimiter in sorted(",;\t", key=first.count, reverse=True):
-            lines = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+            lines = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
             head = [cell.strip() for cell in next(lines, [])]
             head = ["file" if cell.lower() == "file" else cell for cell in head]
             if "file" in head:

@@ -131,13 +131,13 @@ def load_folder(
     everything = [name for name in files if name not in index["left_out"]]
     texts = read_tables([], {name: file for name, file in tables.items() if file.name == LABELS})
     attributes, categories, unlabelled = attributes_of(names, everything, texts)
-    labels, class_names = _labels(names, everything, attributes, categories)
+    labels, class_names, astray = _labels(names, everything, attributes, categories)
     held_out = np.array([_is_held_out(name) for name in names])
     return OwnImages(
         StoredImages(store / "images.bin", np.arange(len(names)), shape=shape, sums=np.array(index["sums"], np.uint32)),
         *(labels, class_names, attributes, categories),
         *(np.flatnonzero(~held_out), np.flatnonzero(held_out)),
-        *(names, index["left_out"], unlabelled, fit, sum(index["films"][:limit])),
+        *(names, index["left_out"], unlabelled | astray, fit, sum(index["films"][:limit])),
         len(index["names"]) if index["finished"] else max(len(pictures), len(index["names"])),
     )
 
@@ -205,12 +205,14 @@ def _refuse_too_many(root: Path, index: dict) -> None:
 
 def _labels(
     names: tuple[str, ...], everything: list[str], attributes: dict, categories: dict
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
+) -> tuple[np.ndarray | None, tuple[str, ...], dict[str, str]]:
+    """Labels, the names of the classes, and the reason by name where there is no label in spite of folders."""
     found = classes_of(names, everything)
     if found is not None:
-        return found
+        astray = [name for name, label in zip(names, found[0], strict=True) if label < 0]
+        return *found, dict.fromkeys(astray, "lies in no folder of a class")
     named = [column for column in attributes if column.lower() in LABEL_COLUMNS]
     if named or len(attributes) == 1:
         column = named[0] if named else next(iter(attributes))
-        return attributes[column], categories[column]
-    return None, ()
+        return attributes[column], categories[column], {}
+    return None, (), {}

@@ -3,7 +3,8 @@
 import contextlib
 import io
 import math
-import threading
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_large = threading.Lock()
+_alone = ThreadPoolExecutor(1)  # one thread, as each keeps for itself the memory that it once had
 
 
 def square(path: Path, size: int, channels: int, fit: str) -> tuple[np.ndarray, bool]:
@@ -51,12 +52,16 @@ def square(path: Path, size: int, channels: int, fit: str) -> tuple[np.ndarray, 
                 raise LeftOut(f"is {width}x{height} pixels, more than {MAX_PIXELS:,}: scale it down")
             if image.format in ("JPEG", "MPO"):  # decoded at a half, a quarter or an eighth, in as much less time
                 image.draft(None, _least(image.size, size, fit))
-            with _large if image.width * image.height > LARGE else contextlib.nullcontext():
-                return _square(image, size, channels, fit), _is_film(content)
+            unpacked = (width, height) if image.info.get("progressive") else image.size  # whole, before it is small
+            large = unpacked[0] * unpacked[1] > LARGE
+            wish = (image, size, channels, fit)
+            return _alone.submit(_square, *wish).result() if large else _square(*wish), _is_film(content)
     except (LeftOut, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise LeftOut(f"is too large: {error}. Scale it down") from error
+        number = re.search(r"\d+", str(error))  # Pillow has a limit of its own, and says how many pixels there are
+        counted = f"{int(number[0]):,}" if number else "far more"
+        raise LeftOut(f"has {counted} pixels, more than {MAX_PIXELS:,}: scale it down") from error
     except UnidentifiedImageError as error:
         raise LeftOut("is damaged, or of a rare kind: save it anew as PNG or JPEG") from error
     except Exception as error:  # decoders raise whatever they trip over in a damaged file
@@ -110,6 +115,7 @@ def _square(image: Image.Image, size: int, channels: int, fit: str) -> np.ndarra
     scaled = small if small.size == tuple(goal) else small.resize(goal, Image.Resampling.BICUBIC, box=part)
     whole = Image.new(mode, (size, size), "white")
     whole.paste(scaled, ((size - goal[0]) // 2, (size - goal[1]) // 2))
+    image.close()  # before the next one is loaded
     return np.asarray(whole).reshape(size, size, channels)
 
 
