@@ -96,6 +96,7 @@ def surroundings(python: Path, folder: Path) -> dict[str, str]:
         "COURSE_CACHE_DIR": str(folder / "cache"),
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "stand_in"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the kernel's debugger would warn of itself
     }
 
 
