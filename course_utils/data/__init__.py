@@ -17,10 +17,11 @@ caches.
 ``cartoonset_files.py``  what those of Cartoon Set hold: images decoded and resized, attributes
 ``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
 ``sealed.py``            JSON with a checksum, for the files of a store
-``archive_download.py``  the archives of Cartoon Set, downloaded
-``data_dir.py``          the folder that COURSE_DATA_DIR names
+``archive_download.py``  the archives of Cartoon Set, downloaded, and believed once they were read to their end
+``download.py``          one file from one server, taken up again where a connection broke
+``data_dir.py``          the folder that COURSE_DATA_DIR names; what lies where
 ``cache.py``             the folders of the cache, the lock of each, and ``DataError``
-``network.py``           how long to wait for a server
+``network.py``           how long to wait for a server, how slow it may be, what went wrong in words
 ``streaming.py``         images that stay on disk, and batches in an order that can be resumed
 ``batching.py``          pixels scaled, binarised, and in shuffled batches
 =======================  ======================================================================================

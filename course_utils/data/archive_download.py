@@ -1,26 +1,23 @@
-"""The Cartoon Set archives: downloaded with progress, taken up again where a connection broke, and compared over time.
+"""The Cartoon Set archives: downloaded, and compared over time.
 
-No checksum of them is published here, so the first one seen is written down beside the archive and holds from then on.
+No checksum of them is published here. So the first one that could be read to its end is written down beside the
+archive, and holds from then on.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-import shutil
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
-from tqdm.auto import tqdm
-
-from course_utils.data import network
 from course_utils.data.cache import DataError, locked, write_whole
+from course_utils.data.download import done, fetch
+from course_utils.data.network import PIECE, Refused
 
 MIRRORS = ["https://storage.googleapis.com/cartoonset_public_files/"]
-ATTEMPTS, PAUSE = 5, 1.0  # connections in a row that brought nothing; seconds of patience after the first of them
-PIECE = 1 << 16  # what a broken connection may cost
+MOST = {"cartoonset10k": 1 << 30, "cartoonset100k": 8 << 30}  # bytes; they have 450 MB and 4.4 GB
+ATTEMPTS = 5  # connections in a row that brought nothing
 
 
 class NotFetched(DataError):
@@ -31,122 +28,74 @@ def download(name: str, folder: Path) -> Path:
     """Return `<folder>/<name>.tgz`, downloaded if it is not there.
 
     Raises `NotFetched` with the reason of each mirror, and `DataError` for an archive that is not the one seen before.
-    What has arrived lies in `<name>.tgz.part` until it is whole; a later call goes on from there, also after a kill.
     """
     goal = folder / f"{name}.tgz"
+    part = goal.with_name(goal.name + ".part")
     with locked(folder / f"{name}.tgz.lock", goal.name):
         if goal.exists():  # from the process we waited for
             return goal
         failures = []
         for base in MIRRORS:
             try:
-                network.ask(base + goal.name)
-                _fetch(base + goal.name, goal.with_name(goal.name + ".part"))
+                fetch(base + goal.name, part, most=MOST[name], attempts=ATTEMPTS)
                 break
-            except requests.HTTPError as error:
-                why = f"answered {error.response.status_code}"
-            except requests.RequestException as error:
-                why = str(error) if isinstance(error, _Broken) else "no connection"
-            failures.append(f"{urlsplit(base).netloc}: {why}")
+            except Refused as error:
+                failures.append(f"{urlsplit(base).netloc}: {error}")
         else:
             raise NotFetched(f"{goal.name} could not be downloaded ({'; '.join(failures)})")
-        part = goal.with_name(goal.name + ".part")
-        try:
-            compare(goal, part)
-        except DataError:
-            part.unlink()  # it is whole, and another file: there is nothing to go on with
-            raise
+        first, now = _trusted(goal), _digest(part)
+        if first not in (None, now):
+            done(part)  # it is whole, and another file: there is nothing to go on with
+            raise DataError(
+                f"The server has another {goal.name} than before: sha256 {now}, but {first} when it was first read. "
+                f"Call again to download it again. If the new one is right, delete {_record(goal)} to accept it."
+            )
         os.replace(part, goal)
-        with contextlib.suppress(OSError):
-            _tag(part).unlink()
+        done(part)
         return goal
 
 
-def compare(archive: Path, content: Path | None = None) -> str:
-    """Return the sha256 of an archive, written down beside it when first seen. Raises `DataError` if it has changed."""
-    digest, record = hashlib.sha256(), archive.with_name(archive.name + ".json")
-    with open(content or archive, "rb") as file:
+def checked(archive: Path) -> str:
+    """The sha256 of an archive in the cache. Raises `DataError` if it is not the one that was read before."""
+    first, now = _trusted(archive), _digest(archive)
+    if first not in (None, now):
+        raise DataError(
+            f"{archive.name} has changed: sha256 {now}, but {first} when it was first read. Delete {archive} to "
+            f"download it again. If the new file is right, delete {_record(archive)} to accept it."
+        )
+    return now
+
+
+def trust(archive: Path, digest: str) -> None:
+    """Write down that this archive was read to its end."""
+    if _trusted(archive) is None:
+        with contextlib.suppress(OSError):  # a cache that can only be read
+            write_whole(_record(archive), json.dumps({"sha256": digest}))
+
+
+def give_up(archive: Path, error: DataError) -> None:
+    """Delete an archive that came damaged, so that the next call gets another. One that was whole before stays."""
+    if _trusted(archive) is not None:
+        raise error
+    archive.unlink(missing_ok=True)
+    raise DataError(f"{error} It came so, and is deleted: the next call downloads it again.") from error
+
+
+def _record(archive: Path) -> Path:
+    return archive.with_name(archive.name + ".json")
+
+
+def _trusted(archive: Path) -> str | None:
+    try:
+        first = json.loads(_record(archive).read_text())["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return first if isinstance(first, str) and len(first) == 64 else None
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
         while piece := file.read(PIECE):
             digest.update(piece)
-    try:
-        first = json.loads(record.read_text())["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        with contextlib.suppress(OSError):  # a cache that can only be read
-            write_whole(record, json.dumps({"sha256": digest.hexdigest()}))
-        return digest.hexdigest()
-    if first != digest.hexdigest():
-        raise DataError(
-            f"{archive.name} has changed: sha256 {digest.hexdigest()}, but {first} when it was first seen. Delete "
-            f"{archive} to download it again. If the new file is right, delete {record} to accept it."
-        )
-    return first
-
-
-class _Broken(requests.RequestException):
-    """A connection that ended too early too often, or sent something else."""
-
-
-def _tag(part: Path) -> Path:
-    """The file for the server's tag of the version whose beginning `part` holds."""
-    return part.with_name(part.name + ".tag")
-
-
-def _fetch(url: str, part: Path) -> None:
-    """Complete `part` from `url`. An attempt asks for the rest; one that brings nothing counts against `ATTEMPTS`."""
-    idle = 0
-    while idle < ATTEMPTS:
-        start = part.stat().st_size if part.exists() else 0
-        try:
-            if _attempt(url, part, start):
-                return
-        except requests.HTTPError:
-            raise
-        except requests.RequestException:
-            pass
-        grown = part.exists() and part.stat().st_size > start
-        idle = 0 if grown else idle + 1
-        time.sleep(PAUSE * idle)
-    have = part.stat().st_size if part.exists() else 0
-    raise _Broken(f"broke off after {have / 1e6:,.1f} MB, which are kept: the next call goes on from there")
-
-
-def _attempt(url: str, part: Path, start: int) -> bool:
-    """One connection. Returns whether `part` is whole now; a server without ranges sends, and gets stored, all anew."""
-    headers = {"Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-        with contextlib.suppress(OSError):
-            headers["If-Range"] = _tag(part).read_text()
-    limits = (network.CONNECT_SECONDS, network.READ_SECONDS)
-    with requests.get(url, headers=headers, stream=True, timeout=limits) as answer:
-        total = answer.headers.get("Content-Range", "").rpartition("/")[2]
-        if answer.status_code == 416:  # nothing lies beyond the end of `part`
-            if total == str(start):
-                return True
-            part.unlink()
-            return False
-        answer.raise_for_status()
-        begins = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        start = start if answer.status_code == 206 and begins else 0
-        if answer.status_code == 206 and not start:
-            raise _Broken("sent another part than was asked for")
-        size = int(total) if start and total.isdigit() else int(answer.headers.get("Content-Length", 0))
-        free = shutil.disk_usage(part.parent).free
-        if size - start > free:
-            raise OSError(f"{(size - start) / 1e9:.1f} GB are to come, and {free / 1e9:.1f} GB are free")
-        if not start and "ETag" in answer.headers and not answer.headers["ETag"].startswith("W/"):
-            _tag(part).write_text(answer.headers["ETag"])
-        title = part.name.removesuffix(".part")
-        with (
-            open(part, "ab" if start else "wb") as file,
-            tqdm(total=size or None, initial=start, desc=title, unit="B", unit_scale=True) as bar,
-        ):
-            for piece in answer.iter_content(PIECE):
-                if not file.tell() and piece[:2] != b"\x1f\x8b":
-                    raise _Broken("sent no archive")
-                file.write(piece)
-                bar.update(len(piece))
-        if size and part.stat().st_size > size:  # glued together from answers that do not fit
-            part.unlink()
-            return False
-        return size in (0, part.stat().st_size)
+    return digest.hexdigest()

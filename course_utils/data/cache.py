@@ -1,6 +1,7 @@
 """The cache: its folders, the lock of each, and files that are whole or not there; and the error of all that load."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -28,9 +29,29 @@ class DataError(RuntimeError):
     """Image files are missing, damaged or not to be had; the message names the file and the way out."""
 
 
+def named_path(setting: str | os.PathLike, what: str) -> Path:
+    """The absolute path that a user names. Raises `DataError` for one that cannot be, `ValueError` for no path."""
+    if not isinstance(setting, str | os.PathLike):
+        raise ValueError(f"{what} must name a path, not {setting!r}.")
+    try:
+        path = Path(setting).expanduser().absolute()
+    except RuntimeError as error:
+        raise DataError(
+            f"{what} names {setting}, and there is no such home folder. Write the path in full, from the root."
+        ) from error
+    if "\0" in str(path):
+        raise DataError(f"{what} names {str(path)!r}, which has a character that no path has. Correct it.")
+    return path
+
+
 def caches() -> list[Path]:
     """The cache folder, then its stand-in if it has one; new files go to the last."""
-    cache = Path(os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("vae-course")).expanduser().absolute()
+    if setting := os.environ.get("COURSE_CACHE_DIR"):
+        cache = named_path(setting, "COURSE_CACHE_DIR")
+    else:
+        usual = Path(pooch.os_cache("vae-course"))
+        homeless = str(usual).startswith("~")  # a user without a home, as in some containers
+        cache = Path(tempfile.gettempdir(), "vae-course") if homeless else usual.absolute()
     return [cache, Path(stand_ins[cache].name)] if cache in stand_ins else [cache]
 
 
@@ -42,7 +63,7 @@ def open_stand_in(file: str, error: OSError) -> None:
     stand_ins[cache] = tempfile.TemporaryDirectory(prefix="vae-course-")
     warnings.warn(
         f"{file} cannot be stored in the cache {cache}: {cause(error)}. Files which were whole still are. New ones "
-        "go to a temporary folder until Python ends. Make room there, or set COURSE_CACHE_DIR to another folder.",
+        f"go to a temporary folder until Python ends. {remedy(error)}, or set COURSE_CACHE_DIR to another folder.",
         stacklevel=6,
     )
 
@@ -50,6 +71,16 @@ def open_stand_in(file: str, error: OSError) -> None:
 def cause(error: OSError) -> str:
     """Why the system refused, in its words, without a path."""
     return error.strerror or type(error).__name__  # pooch raises errors that carry a text with paths, and no strerror
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room; errors of ours, which say how much is needed, have no number."""
+    return error.errno in {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), None}
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a folder that could not be written to."""
+    return "Make room there" if is_full(error) else "Make it writable"
 
 
 def in_words(size: float) -> str:
@@ -72,8 +103,21 @@ def shelf(label: str) -> Path:
             try:
                 open_stand_in(label, error)
             except OSError:
-                advice = "Make room, or set COURSE_CACHE_DIR to a folder on a disk with room."
-                raise DataError(f"{label} cannot be stored in {folder}: {error.strerror}. {advice}") from error
+                advice = f"{remedy(error)}, or set COURSE_CACHE_DIR to another folder."
+                raise DataError(f"{label} cannot be stored in {folder}: {cause(error)}. {advice}") from error
+
+
+def shelved(cache: Path) -> list[str]:
+    """What lies on the shelf of a cache, in order. Raises `DataError` if one may not look."""
+    try:
+        return sorted(os.listdir(cache / "cartoonset"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DataError(
+            f"The cache {cache} cannot be looked into: {cause(error)}. Make it readable, or set COURSE_CACHE_DIR to "
+            "another folder."
+        ) from error
 
 
 def store_of(name: str, place: str, mark: str) -> Path:

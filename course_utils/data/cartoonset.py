@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import drawn
-from course_utils.data import cartoonset_files, image_files, prepared
+from course_utils.data import archive_download, cartoonset_files, image_files, prepared
 from course_utils.data.avatar_set import OWN, SETS, AvatarSet, avatars_of
-from course_utils.data.cache import DataError, caches, shelf, store_of
-from course_utils.data.data_dir import passed_over
+from course_utils.data.cache import DataError, caches, named_path, remedy, shelf, shelved, store_of
+from course_utils.data.data_dir import data_dir, kind_of, passed_over
 
 SOURCES = ("auto", "real", "drawn")
 DRAWN_NUMBER, DRAWN_SEED = 4_000, 20_131_220
@@ -51,16 +51,14 @@ def load_cartoonset(
         return _from_files(*found, "folder", limit)
     for name in wanted:
         for cache in caches():
-            for store in sorted((cache / "cartoonset").glob(f"{name}-*")):
+            for store in [cache / "cartoonset" / entry for entry in shelved(cache) if entry.startswith(f"{name}-")]:
                 if (index := prepared.read_index(store, limit)) is not None:
                     return avatars_of(store, index, name, "cache", limit)
-            if (archive := cache / "cartoonset" / f"{name}.tgz").is_file():
+            if kind_of(archive := cache / "cartoonset" / f"{name}.tgz") == "file":
                 return _from_files(name, archive, "cache", limit)
     passing = passed_over(" or ".join(f"`{name}`" for name in wanted))
     reason = f"{passing or 'no folder is named'}, and no cache has enough Cartoon Set images"
     if download:
-        from course_utils.data import archive_download  # here, so that `import course_utils.data` stays light
-
         if passing:
             advice = "If you have it already, name the folder which contains it."
             warnings.warn(f"{passing}: it is downloaded. {advice}", stacklevel=2)
@@ -95,13 +93,13 @@ def is_cartoonset(folder: str | Path) -> bool:
 
 
 def _refuse_wrong(source: str, folder: str | Path | None, download: str | None, limit: int | None) -> None:
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}.")
-    if download not in (None, "10k", "100k"):
+    if download is not None and (not isinstance(download, str) or download not in ("10k", "100k")):
         raise ValueError(f"download must be None, '10k' or '100k', not {download!r}.")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be None or at least 1, not {limit}.")
-    if folder == "":
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 1):
+        raise ValueError(f"limit must be None or a whole number of at least 1, not {limit!r}.")
+    if isinstance(folder, str) and not folder:
         raise DataError(
             "The folder of images is named '', as by a variable that is not set. Name one, or leave it out."
         )
@@ -111,16 +109,14 @@ def _refuse_wrong(source: str, folder: str | Path | None, download: str | None, 
 
 def _in_folder(folder: str | Path | None, wanted: tuple[str, ...]) -> tuple[str, Path] | None:
     """Name and path of the user's images, or None. A folder that was named, and cannot be used, is an error."""
-    setting = folder if folder is not None else os.environ.get("COURSE_DATA_DIR")
-    if not setting:
+    root = data_dir() if folder is None else named_path(folder, "The folder of images")
+    if root is None:
         return None
-    what = "COURSE_DATA_DIR" if folder is None else "The argument folder"
-    root = Path(setting).expanduser().absolute()
-    if not root.is_dir() and not (folder is not None and root.is_file()):
-        raise DataError(f"{what} names {root}, which is not an existing folder. Correct it, or leave it out.")
+    if kind_of(root) not in ("folder", "file"):
+        raise DataError(f"The folder of images, {root}, does not exist. Correct its name, or leave it out.")
     for name in wanted:
         for path in (root / name, root / f"{name}.tgz"):
-            if os.path.lexists(path):
+            if kind_of(path):
                 return name, path
     if folder is None:
         return None
@@ -128,7 +124,7 @@ def _in_folder(folder: str | Path | None, wanted: tuple[str, ...]) -> tuple[str,
     if stem in wanted or len(wanted) > 1:
         return (stem if stem in SETS else OWN), root
     raise DataError(
-        f"{what} names {root}, which has no {wanted[0]} and no {wanted[0]}.tgz. Leave out the download to take the "
+        f"The folder of images, {root}, has no {wanted[0]} and no {wanted[0]}.tgz. Leave out the download to take the "
         f"images that are there, or leave out the folder to fetch {wanted[0]}."
     )
 
@@ -136,7 +132,7 @@ def _in_folder(folder: str | Path | None, wanted: tuple[str, ...]) -> tuple[str,
 def _from_files(name: str, path: Path, source: str, limit: int | None) -> AvatarSet:
     """The images of a folder or an archive, prepared if they are not yet."""
     texts = image_files.Tables()
-    if path.is_dir():
+    if kind_of(path) == "folder":
         images, tables, mark = image_files.scan(path)
         if not images:
             raise DataError(f"{path} holds no images. Put the PNG files there, in any nesting, or name another folder.")
@@ -145,13 +141,10 @@ def _from_files(name: str, path: Path, source: str, limit: int | None) -> Avatar
         def describe(names: list, _: list) -> dict:
             return cartoonset_files.attributes(names, image_files.read_tables(names, tables))
     else:
-        if not path.is_file():
+        if kind_of(path) != "file":
             raise DataError(f"{path} is neither a folder nor an archive. Replace it, or take it away.")
-        from course_utils.data import archive_download
-
-        expected = SETS.get(name)
-        status = path.stat()
-        mark = f"{status.st_size} {status.st_mtime_ns}" if source == "folder" else archive_download.compare(path)
+        expected, status = SETS.get(name), path.stat()
+        mark = f"{status.st_size} {status.st_mtime_ns}" if source == "folder" else archive_download.checked(path)
 
         def entries() -> Iterable[tuple[str, bytes]]:
             return image_files.archive_entries(path, texts)
@@ -161,7 +154,14 @@ def _from_files(name: str, path: Path, source: str, limit: int | None) -> Avatar
 
     store = store_of(name, str(path), f"{VERSION} {mark}")
     options = {"label": name, "expected": expected, "limit": limit}
-    index = prepared.prepare(store, entries, cartoonset_files.decode, describe, **options)
+    try:
+        index = prepared.prepare(store, entries, cartoonset_files.decode, describe, **options)
+    except image_files.Damaged as error:
+        if source != "folder":
+            archive_download.give_up(path, error)
+        raise
+    if source != "folder":
+        archive_download.trust(path, mark)
     return avatars_of(store, index, name, source, limit, expected=expected)
 
 
@@ -187,11 +187,9 @@ def _drawn(limit: int | None, reason: str) -> AvatarSet:
 
 
 def _fetch(name: str) -> Path:
-    from course_utils.data import archive_download
-
     folder = shelf(f"{name}.tgz")
     try:
         return archive_download.download(name, folder)
     except OSError as error:
-        advice = "What has arrived is kept. Make room, or set COURSE_CACHE_DIR to a folder on another disk."
+        advice = f"What has arrived is kept. {remedy(error)}, or set COURSE_CACHE_DIR to another folder."
         raise DataError(f"{name}.tgz could not be stored in {folder}: {error.strerror or error}. {advice}") from error

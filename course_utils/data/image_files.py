@@ -21,6 +21,10 @@ MAX_BYTES, ARCHIVED_BYTES, CSV_BYTES, TABLES_BYTES = 1 << 24, 1 << 21, 1 << 16, 
 HEADER_BYTES, MEMBERS = 1 << 20, 1_000_000  # between two files of an archive; in an archive
 
 
+class Damaged(DataError):
+    """An archive that is cut off or damaged."""
+
+
 def file_key(name: str) -> int:
     """A fixed pseudo-random number of a file name without folders, for orders and splits that no new file upsets."""
     name = PurePosixPath(name).name.encode(errors="surrogateescape")  # not every system keeps to UTF-8
@@ -174,4 +178,4 @@ def archive_entries(path: Path, texts: Tables) -> Iterator[tuple[str, bytes]]:
     except (EOFError, zlib.error, tarfile.TarError, ValueError, OverflowError, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the system's, not that of gzip
             raise DataError(f"{path} cannot be read: {cause(error)}. Make it readable, and load again.") from error
-        raise DataError(f"{path} cannot be read to its end: {error}. It is cut off or damaged: get it anew.") from error
+        raise Damaged(f"{path} cannot be read to its end: {error}. It is cut off or damaged: get it anew.") from error

@@ -11,17 +11,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from course_utils import drawn
-from course_utils.data.cache import DataError, caches
+from course_utils.data.cache import DataError, caches, locked
 from course_utils.data.data_dir import passed_over
-from course_utils.data.mnist_files import FILES, from_cache_or_download, from_folder
+from course_utils.data.mnist_files import FILES, CacheUnreadable, from_cache_or_download, from_folder
 
 SOURCES = ("auto", "real", "drawn")
 PLACES = {"folder": "from the folder in COURSE_DATA_DIR", "cache": "from the cache", "download": "downloaded now"}
@@ -30,6 +28,7 @@ CLASSES = {
     "mnist": tuple("0123456789"),
     "fashion-mnist": tuple("T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")),
 }
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 DRAWN_SIZES, DRAWN_SEED = (20_000, 4_000), 20_131_220
 
 
@@ -84,7 +83,7 @@ def load_fashion_mnist(source: str = "auto") -> ImageSet:
 
 
 def _load(key: str, source: str) -> ImageSet:
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}.")
     if source == "drawn":
         return _drawn(key, "source='drawn' was asked for")
@@ -94,7 +93,7 @@ def _load(key: str, source: str) -> ImageSet:
             arrays, place = from_cache_or_download(key)
         except DataError as error:
             reason = ", and ".join(filter(None, (passed_over(f"folder `{key}`"), str(error))))
-            if source == "auto":
+            if source == "auto" and not isinstance(error, CacheUnreadable):
                 return _drawn(key, reason)
             raise DataError(
                 f"{NAMES[key]} was asked for, but {reason}. Connect to the network once: the files then stay in "
@@ -114,18 +113,35 @@ def _drawn(key: str, reason: str) -> ImageSet:
     modules = sorted(Path(drawn.__file__).parent.glob("*.py"))
     code = hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()[:12]
     path = caches()[0] / "drawn" / f"{key}-{DRAWN_SIZES[0]}-{DRAWN_SIZES[1]}-{DRAWN_SEED}-{code}.npz"
-    names = ("train_images", "train_labels", "test_images", "test_labels")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = [stored[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # not there, or broken: drawing costs seconds
+        arrays = _stored(path)
+    except Exception:  # not there, or broken in whatever way: drawing costs seconds
         arrays = []
         for size, stream in zip(DRAWN_SIZES, np.random.SeedSequence(DRAWN_SEED).spawn(2), strict=True):
             images, labels = draw(size, np.random.default_rng(stream))
             arrays += [np.asarray(images, np.uint8), np.asarray(labels, np.uint8)]
         with contextlib.suppress(OSError):  # without a cache they are drawn again next time
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-                np.savez(Path(scratch) / path.name, **dict(zip(names, arrays, strict=True)))
-                os.replace(Path(scratch) / path.name, path)
+            _store(path, f"{key}-", arrays)
     return ImageSet(*arrays, tuple(class_names), NAMES[key], "drawn", reason)
+
+
+def _stored(path: Path) -> list[np.ndarray]:
+    """The four arrays of a drawn set. Raises some error unless they are of its sizes and type."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = [stored[name] for name in ARRAYS]
+    shapes = [shape for size in DRAWN_SIZES for shape in ((size, 28, 28, 1), (size,))]
+    if [array.shape for array in arrays] != shapes or {array.dtype for array in arrays} != {np.dtype(np.uint8)}:
+        raise ValueError(f"{path} holds other arrays")
+    return arrays
+
+
+def _store(path: Path, beginning: str, arrays: list[np.ndarray]) -> None:
+    """Write a drawn set, whole or not at all. What a kill or older code left of it makes room. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent.with_suffix(".lock"), "drawn images"):
+        for old in path.parent.glob(f"{beginning}*"):
+            old.unlink(missing_ok=True)
+        new = path.with_name(f"{path.name}.new")
+        with open(new, "wb") as file:
+            np.savez(file, **dict(zip(ARRAYS, arrays, strict=True)))
+        os.replace(new, path)

@@ -6,20 +6,20 @@
 import contextlib
 import gzip
 import hashlib
+import io
 import math
 import os
-import time
 import warnings
 import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-import pooch
 
-from course_utils.data import network
-from course_utils.data.cache import DataError, caches, cause, open_stand_in
-from course_utils.data.data_dir import passed_over
+from course_utils.data.cache import DataError, caches, cause, locked, open_stand_in
+from course_utils.data.data_dir import data_dir, kind_of, passed_over
+from course_utils.data.download import done, fetch
+from course_utils.data.network import Refused
 
 # The order of the files is the order of the first four fields of ImageSet.
 FILES = tuple(f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
@@ -44,39 +44,44 @@ MD5 = {
         "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
     },
 }
+MOST, UNPACKED = 1 << 25, 1 << 26  # bytes of a file, and of what is in it: the largest have 26 MB and 47 MB
+
+
+class CacheUnreadable(DataError):
+    """A file may be in the cache, and one may not look; to draw images instead would hide that."""
 
 
 def from_folder(key: str) -> list[np.ndarray] | None:
     """The arrays from the user's folder, or None if it has no subfolder for this set. A bad folder is an error."""
-    if not os.environ.get("COURSE_DATA_DIR"):
+    root = data_dir()
+    if root is None or not kind_of(folder := root / key):
         return None
-    root = Path(os.environ["COURSE_DATA_DIR"]).expanduser().absolute()
     advice = "Correct COURSE_DATA_DIR, or unset it to use the cache or a download."
-    if not root.is_dir():
-        raise DataError(f"COURSE_DATA_DIR names {root}, which is not an existing folder. {advice}")
-    folder = root / key
-    if not os.path.lexists(folder):
-        return None
-    missing = [file for file in FILES if not os.path.lexists(folder / file)]
+    missing = [file for file in FILES if not kind_of(folder / file)]
     if missing:
         raise DataError(f"{folder} lacks {', '.join(missing)}. Add what is missing ({MIRRORS[key][0]}). {advice}")
     try:
         return [_read(folder / file, MD5[key][file]) for file in FILES]
+    except OSError as error:
+        raise DataError(f"{error.filename} cannot be read: {cause(error)}. Make it readable. {advice}") from error
     except DataError as error:
         raise DataError(f"{error} Your file is left as it is. Replace it from {MIRRORS[key][0]}. {advice}") from error
 
 
 def _read(path: Path, md5: str) -> np.ndarray:
-    """Images `(n, 28, 28, 1)` or labels `(n,)` of one gz file. The very bytes that were checked are the ones parsed."""
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {cause(error)}.") from error
+    """Images `(n, 28, 28, 1)` or labels `(n,)` of one gz file. The very bytes that were checked are the ones parsed.
+
+    Raises `DataError` for another file, and `OSError` where it cannot be read.
+    """
+    with open(path, "rb") as file:
+        packed = file.read(MOST + 1)
     found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise DataError(f"{path} is not the official file: {len(packed):,} bytes with md5 {found}, expected md5 {md5}.")
+        length = f"{len(packed):,}" if len(packed) <= MOST else f"more than {MOST:,}"
+        raise DataError(f"{path} is not the official file: {length} bytes with md5 {found}, expected md5 {md5}.")
     try:
-        raw = gzip.decompress(packed)
+        with gzip.open(io.BytesIO(packed)) as file:
+            raw = file.read(UNPACKED + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is not a whole gzip file: {error}.") from error
     rank = 3 if "idx3" in path.name else 1
@@ -92,64 +97,79 @@ def _read(path: Path, md5: str) -> np.ndarray:
 
 
 def from_cache_or_download(key: str) -> tuple[list[np.ndarray], str]:
+    """The arrays, and where they are from. Raises `DataError`, and `CacheUnreadable` if that is the reason."""
     arrays, place, mirrors = [], "cache", list(MIRRORS[key])
     for file in FILES:
-        for path in [folder / key / file for folder in caches() if os.path.lexists(folder / key / file)]:
-            try:
-                arrays.append(_read(path, MD5[key][file]))
-                break
-            except DataError as error:
-                warnings.warn(f"In the cache, {error} It is downloaded anew.", stacklevel=4)
-        else:
+        found, hindered = _from_cache(key, file)
+        if found is None:
             if place == "cache" and (why := passed_over(f"folder `{key}`")):
                 advice = f"name the folder which contains `{key}`"
                 warnings.warn(f"{why}: {key} is downloaded. If you have it already, {advice}.", stacklevel=4)
-            arrays.append(_download(key, file, mirrors))
-            place = "download"
+            try:
+                found, place = _download(key, file, mirrors), "download"
+            except DataError as error:
+                if not hindered:
+                    raise
+                raise CacheUnreadable(f"{file} cannot be read in the cache ({hindered}), and {error}") from error
+        arrays.append(found)
     return arrays, place
+
+
+def _from_cache(key: str, file: str) -> tuple[np.ndarray | None, str]:
+    """The array of a file in the cache, and why one that may be there could not be read."""
+    hindered = ""
+    for path in [folder / key / file for folder in caches()]:
+        try:
+            return _read(path, MD5[key][file]), ""
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            hindered = cause(error)
+            warnings.warn(
+                f"In the cache, {path} cannot be read: {hindered}. It is downloaded anew. Make it readable, or set "
+                "COURSE_CACHE_DIR to another folder.",
+                stacklevel=5,
+            )
+        except DataError as error:
+            warnings.warn(f"In the cache, {error} It is downloaded anew.", stacklevel=5)
+    return None, hindered
 
 
 def _download(key: str, file: str, mirrors: list[str]) -> np.ndarray:
     """One file from the first mirror that has it. A mirror that fails moves to the end of `mirrors` for later files."""
-    import requests
-
     failures = []
     for base in tuple(mirrors):
         try:
-            network.ask(base + file)
             try:
                 return _retrieve(base, key, file)
-            except requests.RequestException:  # which is an OSError, but says nothing about the disk
-                raise
             except OSError as error:
                 open_stand_in(file, error)
                 return _retrieve(base, key, file)
-        except requests.HTTPError as error:
-            why = f"answered {error.response.status_code}"
-        except requests.exceptions.ChunkedEncodingError:
-            why = "broke off"
-        except requests.RequestException:
-            why = "no connection"
+        except Refused as error:
+            why = str(error)
         except OSError as error:
             reason = f"neither in the cache nor in a temporary folder: {cause(error)}"
             raise DataError(f"{file} could not be stored, {reason}") from error
-        except ValueError:
-            why = "sent other bytes than the official file"
         failures.append(f"{urlsplit(base).netloc}: {why}")
         mirrors.append(mirrors.pop(mirrors.index(base)))
     raise DataError(f"{file} could not be downloaded ({'; '.join(failures)})")
 
 
 def _retrieve(base: str, key: str, file: str) -> np.ndarray:
-    """Download with pooch, which writes a temporary file beside the goal, checks its md5, and only then renames it."""
-    folder = caches()[-1] / key
-    for left in folder.glob("tmp????????"):  # of a process that was killed; one at work wrote to its file lately
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > 3600:
-                left.unlink()
-    pooch.get_logger().setLevel("WARNING")  # its notes show the paths of this machine
-    # Not pooch's default: it would wait 30 seconds for a connection, and its pieces of 1 kB slow a download down.
-    limits = (network.CONNECT_SECONDS, network.READ_SECONDS)
-    fetch = pooch.HTTPDownloader(progressbar=True, chunk_size=2**16, timeout=limits)
-    pooch.retrieve(base + file, f"md5:{MD5[key][file]}", file, folder, downloader=fetch)
-    return _read(folder / file, MD5[key][file])
+    """The array of a file which is downloaded under another name, checked, and only then given its own."""
+    cache = caches()[-1]
+    goal, part, md5 = cache / key / file, cache / key / f"{file}.part", MD5[key][file]
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    with locked(cache / f"{key}.lock", file):
+        if goal.exists():  # from the process we waited for, or a bad one
+            with contextlib.suppress(DataError, OSError):
+                return _read(goal, md5)
+        fetch(base + file, part, most=MOST, attempts=1)
+        try:
+            array = _read(part, md5)
+        except DataError as error:
+            done(part)
+            raise Refused("sent other bytes than the official file") from error
+        os.replace(part, goal)
+        done(part)
+        return array

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import operator
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from course_utils.data import prepared, resizing
-from course_utils.data.cache import DataError, store_of
+from course_utils.data.cache import DataError, named_path, store_of
+from course_utils.data.data_dir import kind_of
 from course_utils.data.file_kinds import CLAIMS, TAKEN
 from course_utils.data.image_files import LABELS, read_tables, scan
 from course_utils.data.labelling import LABEL_COLUMNS, attributes_of, classes_of
@@ -143,12 +143,13 @@ def load_folder(
 
 
 def _folder(path: str | Path) -> Path:
-    if not os.fspath(path):
+    if path == "":
         raise DataError("The folder of images is named '', as by a variable that is not set. Name one.")
-    root = Path(path).expanduser().absolute()
-    if root.is_file():
+    root = named_path(path, "The folder of images")
+    kind = kind_of(root)
+    if kind == "file":
         raise DataError(f"{root} is a file. Name the folder which holds your images; unpack an archive first.")
-    if not root.is_dir():
+    if kind != "folder":
         raise DataError(f"{root} is not an existing folder. Correct the name.")
     return root
 

@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from course_utils.data.cache import DataError, in_words, locked, write_whole
+from course_utils.data.cache import DataError, in_words, is_full, locked, write_whole
 from course_utils.data.sealed import seal, unseal
 from course_utils.data.streaming import AVATAR
 
 CHUNK, WORKERS = 64, 2
-FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC), None}  # None: there is too little room
 
 
 class LeftOut(Exception):
@@ -88,7 +87,7 @@ def prepare(
 def _way_out(store: Path, error: OSError) -> str:
     if error.errno == errno.ENOENT and not store.exists():
         return f"{store} was deleted meanwhile. Load the set again."
-    if error.errno in FULL:
+    if is_full(error):
         advice = "Make room, set COURSE_CACHE_DIR to another folder, or ask for fewer images (limit)."
     else:
         advice = "Make it writable, or set COURSE_CACHE_DIR to another folder."
