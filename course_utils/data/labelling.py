@@ -5,6 +5,7 @@ import csv
 import io
 import os
 import unicodedata
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation")  # folders that say nothing of a class
 LABEL_COLUMNS = ("label", "class", "category")
 VALUES = 1_000  # an attribute with more is none
+COLUMNS, LINES = 100, 500_000  # of a table, which is in memory as a whole
 
 
 def classes_of(names: list[str], everything: list[str]) -> tuple[np.ndarray, tuple[str, ...]] | None:
@@ -98,9 +100,18 @@ def _read(content: bytes) -> list[dict[str, str]]:
             lines = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
             head = [cell.strip() for cell in next(lines, [])]
             head = ["file" if cell.lower() == "file" else cell for cell in head]
+            if "file" in head and len(head) > COLUMNS + 1:
+                raise ValueError(f"has {len(head):,} columns, and {COLUMNS} beside 'file' are read at most")
             if "file" in head:
-                cells = [[cell.strip() for cell in line] for line in lines]
+                cells = [[cell.strip() for cell in line] for line in _bounded(lines)]
                 return [{"file": "", **dict(zip(head, line, strict=False))} for line in cells if any(line)]
     except csv.Error as error:
         raise ValueError(f"is no whole table: {error}") from error
     raise ValueError(f"has no column 'file'; its first line is {first.strip()[:80]!r}")
+
+
+def _bounded(lines: Iterator[list[str]]) -> Iterator[list[str]]:
+    for number, line in enumerate(lines):
+        if number == LINES:
+            raise ValueError(f"has more than {LINES:,} lines")
+        yield line

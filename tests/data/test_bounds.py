@@ -3,6 +3,7 @@
 import gzip
 import io
 import itertools
+import re
 import struct
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from test_cartoonset import FILES, ROOT, cache, check, decoded, pack, put, table, with_tables  # noqa: F401
 
 from course_utils import data
-from course_utils.data import cartoonset_files, image_files
+from course_utils.data import cartoonset_files, image_files, labelling
 
 MB = 1 << 20
 FEW = dict(itertools.islice(FILES.items(), 2))
@@ -238,3 +239,16 @@ def test_why_a_table_is_none(content, why, tmp_path):
     avatars = data.load_cartoonset(folder=put(tmp_path / "some", {**FILES, "labels.csv": content}))
     assert set(avatars.unlabelled) == set(FILES) and f"labels.csv {why}" in avatars.unlabelled["cs0.png"]
     assert cartoonset_files.LABELS == "labels.csv"
+
+
+@pytest.mark.parametrize("part", ["columns", "lines"])
+def test_a_table_of_own_images_that_is_too_large(part, tmp_path, monkeypatch):
+    """The images stay, and the table says why it is none."""
+    monkeypatch.setattr(labelling, "LINES", 500)
+    head, line = (
+        ("file" + ",x" * 101, "1.png") if part == "columns" else ("file,hair", "1.png,red\n" * 500 + "1.png,red")
+    )
+    for text, why in ((f"{head}\n{line}\n", f"labels.csv has .* {part}"), ("file,hair\n1.png,red\n", "")):
+        avatars = data.load_folder(put(tmp_path / "some", {"1.png": FILES["cs1.png"], "labels.csv": text.encode()}))
+        assert len(avatars.images) == 1 and bool(avatars.unlabelled) == bool(why)
+        assert all(re.search(why, reason) for reason in avatars.unlabelled.values())

@@ -137,3 +137,21 @@ def test_a_cache_that_is_deleted_while_it_is_used(tmp_path, cache, monkeypatch):
         with pytest.raises(data.DataError, match="own-images.* was deleted meanwhile. Load the set again"):
             data.load_cartoonset(folder=folder)
     check(data.load_cartoonset(folder=folder))
+
+
+def test_own_images_without_permission_are_used_once_they_have_it(some):
+    (some / "cs3.png").chmod(0)
+    with pytest.raises(data.DataError, match="1 of .* cannot be read: .*cs3.png: Permission denied"):
+        data.load_folder(some)
+    (some / "cs3.png").chmod(0o644)
+    own = data.load_folder(some)
+    assert len(own.images) == 12 and not own.left_out
+
+
+def test_damage_is_told_in_a_pipeline_too(tmp_path, cache):  # noqa: F811
+    """A training reads through TensorFlow, whose error quotes ours."""
+    avatars = data.load_cartoonset(folder=put(tmp_path / "some", FILES))
+    avatars.images.path.write_bytes(bytes(avatars.images.path.stat().st_size))
+    for batches in (data.stream(avatars.images, 4, seed=1), data.batches(avatars.images, 4, seed=1)):
+        with pytest.raises(Exception, match="images.bin is damaged: image .* Delete .*, and load the set again"):
+            next(iter(batches))
