@@ -7,7 +7,7 @@ both are averaged over images only at the very end. Kingma and Welling 2013; der
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from course_utils import shapes
+from course_utils import pixels, shapes
 
 tfd = tfp.distributions
 
@@ -37,6 +37,8 @@ def terms(model, images: tf.Tensor, training: bool = False, seed=None) -> tuple[
         ``(log_likelihood, kl)``, nats per image, each of shape ``(batch,)``. The KL is analytic where TFP knows the
         pair of distributions, and estimated at the same z where it does not.
     """
+    pixels.refuse_bytes(images, "elbo.terms")
+    images = tf.cast(images, tf.float32)
     posterior = model.encoder(images, training=training)
     z = posterior.sample(seed=seed)
     log_likelihood = model.decoder(z, training=training).log_prob(images)
@@ -66,6 +68,8 @@ def evaluate(model, images, batch_size: int = 1000, samples: int = 1) -> dict[st
     Raises:
         ValueError: for images that are none, or that the model is not made for, and for a model whose parts do not fit.
     """
+    if min(batch_size, samples) < 1:
+        raise ValueError(f"evaluate: batch_size={batch_size} and samples={samples} must be 1 or more.")
     shapes.check_model(model, images, "evaluate")
     graph = tf.function(lambda batch: terms(model, batch), reduce_retracing=True)
     reconstruction, kl = [], []

@@ -31,6 +31,16 @@ def check_images(images: Any, where: str, shape: tuple | None = None, *, uint8: 
     check_range(images, where, uint8, binary)
 
 
+def refuse_bytes(images: Any, where: str) -> None:
+    """Raise ``ValueError`` for pixels of 0 to 255, of which a network makes a wrong answer without a word."""
+    if isinstance(images, (np.ndarray, tf.Tensor, tf.Variable)):
+        values = images.numpy() if hasattr(images, "numpy") else images
+        if not (images.dtype == bool or tf.as_dtype(images.dtype).is_floating):
+            check_array(images, where, (None, None, None) if images.ndim == 4 else None, False)
+        if isinstance(values, np.ndarray) and values.size and values.min() >= 0 and values.max() > 2:
+            check_range(images, where, False, False)
+
+
 def check_array(images: Any, where: str, shape: tuple | None, uint8: bool) -> None:
     """The part of ``check_images`` that does not look at pixels."""
     if isinstance(images, (list, tuple)):

@@ -10,6 +10,7 @@ import tf_keras as keras
 
 from course_utils import data, runtime, shapes
 from course_utils.checkpoints import Checkpoints
+from course_utils.models import KLWarmup as KLWarmup
 
 
 def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
