@@ -66,4 +66,4 @@ def watched(dataset: tf.data.Dataset, where: str, binary: bool, found: list[str]
         with tf.control_dependencies([checked]):
             return tf.identity(images)
 
-    return dataset.map(look, deterministic=True)
+    return dataset.map(look)
