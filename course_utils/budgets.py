@@ -37,12 +37,12 @@ BUDGETS = {
         },
     },
     "02": {
-        "smoke": {"draws": 20_000, "repeats": 100, "steps": 600, "frames": 8},
+        "smoke": {"draws": 20_000, "repeats": 100, "steps": 500, "frames": 6},
         "laptop": {"draws": 200_000, "repeats": 400, "steps": 800, "frames": 30},
         "full": {"draws": 1_000_000, "repeats": 1_000, "steps": 1_200, "frames": 40},
     },
     "03": {
-        "smoke": {"draws": 100_000, "noise_numbers": 1 << 20, "vae_steps": 2_000},
+        "smoke": {"draws": 100_000, "noise_numbers": 1 << 20, "vae_steps": 1_000},
         "laptop": {"draws": 400_000, "noise_numbers": 1 << 23, "vae_steps": 2_000},
         "full": {"draws": 1_000_000, "noise_numbers": 1 << 24, "vae_steps": 4_000},
     },
@@ -90,5 +90,10 @@ BUDGETS = {
             "draws": 400,
             "probe_images": 5_000,
         },
+    },
+    "A1": {
+        "smoke": {"draws": 100_000, "steps": 300},
+        "laptop": {"draws": 400_000, "steps": 600},
+        "full": {"draws": 1_000_000, "steps": 800},
     },
 }

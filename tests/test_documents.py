@@ -84,3 +84,11 @@ def test_the_licence_and_the_citation_are_there():
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), flags=re.M)[1]
     assert f"version: {version}" in citation and f"Version {version}" in (ROOT / "README.md").read_text()
     assert "Cartoon Set is by Google LLC under CC BY 4.0" in (ROOT / "README.md").read_text()
+
+
+def test_every_published_system_has_a_place_in_a_lesson_or_an_appendix():
+    rows = re.findall(r"^\| (\d+) \| .+ \| (.+) \|$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M)
+    places = {int(number): re.findall(r"\b(?:0|A)\d\b", place) for number, place in rows if re.search(r"[0A]\d", place)}
+    assert sorted(places) == list(range(1, 20))
+    there = {path.stem[:2] for path in (ROOT / "notebooks").glob("[0-9A]*.ipynb")}
+    assert all(found and set(found) <= there for found in places.values()), places

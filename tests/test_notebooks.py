@@ -122,6 +122,19 @@ def test_the_parts_of_a_lesson_are_there(path):
     assert all(after - before <= 1 for before, after in zip(headings, headings[1:], strict=False))
 
 
+LONG = {"02", "04", "05", "06"}  # being shortened; no other lesson may join them
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2] not in LONG], ids=lambda path: path.stem)
+def test_a_core_can_be_studied_in_one_sitting(path):
+    """Without solutions and the list of sources; formulas and link addresses are no words."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if "solution" not in cell.metadata.get("tags", [])]
+    assert sum(cell.cell_type == "code" for cell in cells) <= 45
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown").split("\n## Sources")[0]
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|(?<=\])\([^)]*\)", " ", text, flags=re.S)
+    assert len([word for word in text.split() if re.search(r"[^\W\d_]", word)]) <= 2500
+
+
 @lessons
 def test_links_to_files_of_the_course_lead_somewhere(path):
     notebook = nbformat.read(path, as_version=4)

@@ -147,13 +147,14 @@ print("ready")
 # | [04 The TFP VAE](04_tfp_vae.ipynb) | how do you build one that you can trust? | 3 minutes |
 # | [05 A VAE on Fashion-MNIST](05_fashion_mnist_vae.ipynb) | what does it learn, and when? | 4 minutes |
 # | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 10 minutes |
+# | [A1 TFP's parts taken apart](A1_tfp_parts.ipynb) | appendix: what is inside TFP's bijectors and variables? | half a minute |
 #
 # Take them in order. Lessons 02 and 03 need no images and can be read in either order.
 #
 # ## How to work with it
 #
-# - **Studying alone:** read a section, predict the picture, run the cell. Cells that start with an assertion are
-#   claims: change the code above and see which claim breaks.
+# - **Studying alone:** read a section, predict the picture, run the cell. Cells with assertions in them are claims:
+#   change the code above and see which claim breaks.
 # - **Teaching:** run all cells before class. The stored outputs are those of the `laptop` budget on real data, so a
 #   projector without a network shows them too. There are [slides](../slides/README.md), handouts without the solutions,
 #   and a [teaching guide](../teaching/README.md).
