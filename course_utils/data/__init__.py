@@ -11,10 +11,9 @@ caches.
 ``avatar_set.py``        what ``load_cartoonset`` returns
 ``image_files.py``       image files and tables, in a folder or an archive
 ``own_images.py``        ``load_folder``: images of one's own
-``resizing.py``          images of every kind decoded, made square and scaled
+``resizing.py``          images of every kind decoded and resized: those of Cartoon Set, and any others
 ``file_kinds.py``        what a file is by its first bytes, and what to do with one that is not taken
-``labelling.py``         labels from a folder a class, attributes from a table
-``cartoonset_files.py``  what those of Cartoon Set hold: images decoded and resized, attributes
+``labelling.py``         labels and attributes: from a folder a class, a table, the CSVs of Cartoon Set
 ``prepared.py``          images prepared once and kept on disk, in a way that survives a kill
 ``sealed.py``            JSON with a checksum, for the files of a store
 ``archive_download.py``  the archives of Cartoon Set, downloaded, and believed once they were read to their end

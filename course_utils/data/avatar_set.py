@@ -97,7 +97,8 @@ def avatars_of(
     if not names or (len(left_out) > 10 and len(left_out) > seen / 100):
         some = "; ".join(f"{file} {why}" for file, why in list(left_out.items())[:5])
         some = some.encode(errors="backslashreplace").decode()  # a name that is not UTF-8 cannot be printed
-        raise DataError(f"{name}: {len(left_out):,} of {seen:,} files are no images of the set: {some}. Replace them.")
+        advice = "Replace them. Images of your own, of any kind and size, are loaded by load_folder."
+        raise DataError(f"{name}: {len(left_out):,} of {seen:,} files are no images of the set: {some}. {advice}")
     if index["finished"] and SETS.get(name) not in (None, seen):
         warnings.warn(f"{name} was published with {SETS[name]:,} images; there are {seen:,} here.", stacklevel=4)
     held_out = np.array([file_key(file) % 10 == 0 for file in names])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils import drawn
-from course_utils.data import archive_download, cartoonset_files, image_files, prepared
+from course_utils.data import archive_download, image_files, labelling, prepared, resizing
 from course_utils.data.avatar_set import OWN, SETS, AvatarSet, avatars_of
 from course_utils.data.cache import DataError, caches, named_path, remedy, shelf, shelved, store_of
 from course_utils.data.data_dir import data_dir, kind_of, passed_over
@@ -139,7 +139,7 @@ def _from_files(name: str, path: Path, source: str, limit: int | None) -> Avatar
         entries, expected = images.items, len(images)
 
         def describe(names: list, _: list) -> dict:
-            return cartoonset_files.attributes(names, image_files.read_tables(names, tables))
+            return labelling.cartoonset_attributes(names, image_files.read_tables(names, tables))
     else:
         if kind_of(path) != "file":
             raise DataError(f"{path} is neither a folder nor an archive. Replace it, or take it away.")
@@ -150,12 +150,12 @@ def _from_files(name: str, path: Path, source: str, limit: int | None) -> Avatar
             return image_files.archive_entries(path, texts)
 
         def describe(names: list, _: list) -> dict:
-            return cartoonset_files.attributes(names, texts)
+            return labelling.cartoonset_attributes(names, texts)
 
     store = store_of(name, str(path), f"{VERSION} {mark}")
     options = {"label": name, "expected": expected, "limit": limit}
     try:
-        index = prepared.prepare(store, entries, cartoonset_files.decode, describe, **options)
+        index = prepared.prepare(store, entries, resizing.avatar, describe, **options)
     except image_files.Damaged as error:
         if source != "folder":
             archive_download.give_up(path, error)

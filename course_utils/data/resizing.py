@@ -1,21 +1,29 @@
-"""Image files of every kind decoded, and made square: turned, cropped or padded, put on white, scaled to one size."""
+"""Images decoded, put on white, and scaled to one size: those of Cartoon Set by `avatar`, any others by `square`.
+
+Cartoon Set: official files have 500x500 pixels with transparency, those of the sample 256x256 in RGB; nothing else is
+taken for one of the set. Others are of any kind, size and shape: they are turned, and cropped or padded to a square.
+"""
 
 import contextlib
 import io
 import math
 import re
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from course_utils.data import image_files
 from course_utils.data.cache import cause
 from course_utils.data.file_kinds import FORMATS, HEAD, why_not_taken
 from course_utils.data.prepared import LeftOut, Unreadable
 
+SIDE, SIZES = 256, (256, 500)  # of Cartoon Set: what comes out, what goes in
 FITS = ("crop", "pad")
-MAX_BYTES, MAX_PIXELS = 200_000_000, 120_000_000  # of one file; a telephone takes 108 million at most
+MAX_BYTES, MAX_PIXELS = 200_000_000, 120_000_000  # of one file of others; a telephone takes 108 million at most
 LARGE, BAND = 8_000_000, 1 << 20  # pixels: larger images are decoded one at a time; converted at once
 SMALLEST = 8  # pixels of a side: less is a dot on a web page
 MARGIN = 3  # how many times the wanted size is left to the careful filter, after the quick one
@@ -30,6 +38,54 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _alone = ThreadPoolExecutor(1)  # one thread, as each keeps for itself the memory that it once had
+
+
+def avatar(item: Path | bytes) -> tuple[np.ndarray, None]:
+    """An image file of Cartoon Set as uint8 `(256, 256, 3)`, on white, scaled with antialiasing.
+
+    Size and type are read from the first bytes, so that a picture of a million by a million pixels is never unpacked.
+    Raises `LeftOut` with the reason, and `Unreadable` where the file may be good.
+    """
+    most = image_files.MAX_BYTES if isinstance(item, Path) else image_files.ARCHIVED_BYTES
+    if isinstance(item, Path):
+        item = image_files.read_file(item)
+    if len(item) > most:
+        raise LeftOut(f"is longer than {most:,} bytes")
+    if len(item) < 24 or item[:8] != b"\x89PNG\r\n\x1a\n" or item[12:16] != b"IHDR":
+        raise LeftOut("is no PNG image")
+    width, height = struct.unpack(">II", item[16:24])
+    if width != height or width not in SIZES:
+        raise LeftOut(f"is {width}x{height}, expected 500x500 or 256x256")
+    try:
+        with Image.open(io.BytesIO(item), formats=["PNG"]) as image:
+            if image.mode not in ("RGB", "RGBA"):
+                raise LeftOut(f"has the colours {image.mode}, expected RGB or RGBA")
+            image.load()
+            return np.asarray(_avatar_on_white(image)), None
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        raise LeftOut(f"is truncated or damaged: {error}") from error
+
+
+def _avatar_on_white(image: Image.Image) -> Image.Image:
+    """Composite on white, then scale to 256x256. Only the part that is not transparent is worked on: a quarter."""
+    if image.size == (SIDE, SIDE) and image.mode == "RGB":
+        return image
+    scale, whole, box = image.width / SIDE, Image.new("RGB", (SIDE, SIDE), "white"), image.getbbox()
+    if image.mode == "RGB":
+        box = (0, 0, *image.size)  # there, getbbox would look for what is not black
+    if box is None:
+        return whole
+    # Two pixels of the result more than that on each side: the filter, which reaches two pixels of the original, finds
+    # nothing but white at the edges of the crop, so that the pixels are those of the whole picture.
+    left, top = (max(0, int(edge / scale) - 2) for edge in box[:2])
+    right, bottom = (min(SIDE, int(edge / scale) + 3) for edge in box[2:])
+    x, y = int(left * scale), int(top * scale)
+    crop = image.crop((x, y, *(min(image.width, int(edge * scale) + 1) for edge in (right, bottom))))
+    flat = Image.new("RGB", crop.size, "white")
+    flat.paste(crop, mask=crop if crop.mode == "RGBA" else None)
+    source = (left * scale - x, top * scale - y, right * scale - x, bottom * scale - y)
+    whole.paste(flat.resize((right - left, bottom - top), Image.Resampling.HAMMING, box=source), (left, top))
+    return whole
 
 
 def square(path: Path, size: int, channels: int, fit: str) -> tuple[np.ndarray, bool]:

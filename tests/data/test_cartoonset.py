@@ -22,7 +22,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from course_utils import data
-from course_utils.data import archive_download, cartoonset, cartoonset_files, image_files, prepared
+from course_utils.data import archive_download, cartoonset, image_files, prepared, resizing
 from course_utils.data import cache as caching
 
 ROOT = Path(data.__file__).parents[2]
@@ -115,14 +115,14 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def decoded(monkeypatch):
     """How many images were decoded since the test began."""
-    count, decode, lock = SimpleNamespace(calls=0), cartoonset_files.decode, threading.Lock()
+    count, decode, lock = SimpleNamespace(calls=0), resizing.avatar, threading.Lock()
 
     def counting(item):
         with lock:
             count.calls += 1
         return decode(item)
 
-    monkeypatch.setattr(cartoonset_files, "decode", counting)
+    monkeypatch.setattr(resizing, "avatar", counting)
     return count
 
 
@@ -138,7 +138,7 @@ def stores(cache):
 def test_images_are_put_on_white_and_scaled(side, mode):
     for seed in range(20):
         content = png(picture(seed, side, mode))
-        np.testing.assert_array_equal(cartoonset_files.decode(content)[0], expected_pixels(content), err_msg=str(seed))
+        np.testing.assert_array_equal(resizing.avatar(content)[0], expected_pixels(content), err_msg=str(seed))
 
 
 def test_originals():
@@ -149,20 +149,20 @@ def test_originals():
         ImageDraw.Draw(image).rectangle(edge, (10, 120, 200, 180))
         contents.append(png(image))
     for content in contents:
-        np.testing.assert_array_equal(cartoonset_files.decode(content)[0], expected_pixels(content))
+        np.testing.assert_array_equal(resizing.avatar(content)[0], expected_pixels(content))
 
 
 def test_transparent_is_white_and_small_rgb_is_taken_as_it_is():
-    assert (cartoonset_files.decode(png(Image.new("RGBA", (500, 500))))[0] == 255).all()
+    assert (resizing.avatar(png(Image.new("RGBA", (500, 500))))[0] == 255).all()
     pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    np.testing.assert_array_equal(cartoonset_files.decode(png(Image.fromarray(pixels)))[0], pixels)
+    np.testing.assert_array_equal(resizing.avatar(png(Image.fromarray(pixels)))[0], pixels)
 
 
 def test_scaling_has_antialiasing():
     """Stripes one pixel wide become grey. Without a wider filter they become broad stripes."""
     stripes = np.zeros((500, 500, 3), np.uint8)
     stripes[:, ::2] = 255
-    pixels = cartoonset_files.decode(png(Image.fromarray(stripes)))[0][:, 2:-2].astype(float)
+    pixels = resizing.avatar(png(Image.fromarray(stripes)))[0][:, 2:-2].astype(float)
     assert pixels.std() < 20 and abs(pixels.mean() - 127) < 3
 
 
@@ -220,7 +220,7 @@ def test_broken_files_are_listed_and_left_out(kind, packed, tmp_path):
 def test_size_is_known_before_anything_is_unpacked(monkeypatch):
     monkeypatch.setattr(Image, "open", lambda *args, **options: pytest.fail("a bomb was opened"))
     with pytest.raises(prepared.LeftOut, match="100000x100000"):
-        cartoonset_files.decode(bomb())
+        resizing.avatar(bomb())
 
 
 def test_endless_file_is_not_read_to_its_end(tmp_path, monkeypatch):
@@ -671,7 +671,7 @@ def test_damaged_store_is_repaired(damage, again, tmp_path, cache, decoded):
 
 def start_process(folder, cache, code):
     """Another Python that works on the same cache, in chunks of four."""
-    patch = "import sys\nfrom course_utils import data\nfrom course_utils.data import cartoonset_files, prepared\n"
+    patch = "import sys\nfrom course_utils import data\nfrom course_utils.data import prepared, resizing\n"
     patch += "prepared.CHUNK = 4\n"
     environment = {**os.environ, "COURSE_CACHE_DIR": str(cache.parent), "PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -680,12 +680,12 @@ def start_process(folder, cache, code):
 
 STOP_AT_TENTH = """
 import itertools, time
-decode, count = cartoonset_files.decode, itertools.count(1)
+decode, count = resizing.avatar, itertools.count(1)
 def stopping(item):
     if next(count) == 10:
         time.sleep(60)
     return decode(item)
-cartoonset_files.decode = stopping
+resizing.avatar = stopping
 data.load_cartoonset(folder=sys.argv[1])
 """
 
@@ -715,9 +715,9 @@ def test_killed_process_is_continued(packed, tmp_path, cache, decoded):
 
 
 def test_two_processes_at_once(tmp_path, cache):
-    slow = "decode = cartoonset_files.decode\nimport time\n"
+    slow = "decode = resizing.avatar\nimport time\n"
     slow += "def slowly(item):\n    time.sleep(0.05)\n    print('decoded')\n    return decode(item)\n"
-    slow += "cartoonset_files.decode = slowly\nprint(data.load_cartoonset(folder=sys.argv[1]))"
+    slow += "resizing.avatar = slowly\nprint(data.load_cartoonset(folder=sys.argv[1]))"
     folder = put(tmp_path / "some", FILES)
     processes = [start_process(folder, cache, slow) for _ in range(2)]
     outputs = []

@@ -497,9 +497,12 @@ def test_labels_from_a_table(column, named, tmp_path):
 @pytest.mark.parametrize(
     "table, reason",
     [
-        (b"name,colour\nown1.png,red\n", "labels.csv has no column 'file'; its first line is 'name,colour'"),
+        (
+            b"name,colour\nown1.png,red\n",
+            "labels.csv is no table with a column 'file'; its first line is 'name,colour'",
+        ),
         (b'file,colour\n"own1.png,red\n', "labels.csv is no whole table"),
-        (b"", "labels.csv has no column 'file'"),
+        (b"", "labels.csv is no table with a column 'file'"),
         (b"file,colour\nown1.png,red\nown1.png,blue\n", "has several lines in labels.csv, which differ"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from test_cartoonset import FILES, cache, check, decoded, pack, put, with_tables  # noqa: F401  (two are fixtures)
 
 from course_utils import data
-from course_utils.data import cartoonset_files, image_files
+from course_utils.data import image_files, resizing
 
 
 @pytest.fixture
@@ -131,9 +131,9 @@ def test_a_cache_that_is_deleted_while_it_is_used(tmp_path, cache, monkeypatch):
     avatars = data.load_cartoonset(folder=folder)
     shutil.rmtree(cache)
     np.testing.assert_array_equal(avatars.train_images[:], avatars.images[avatars.train])
-    decode = cartoonset_files.decode
+    decode = resizing.avatar
     with monkeypatch.context() as patch:
-        patch.setattr(cartoonset_files, "decode", lambda item: shutil.rmtree(cache, True) or decode(item))
+        patch.setattr(resizing, "avatar", lambda item: shutil.rmtree(cache, True) or decode(item))
         with pytest.raises(data.DataError, match="own-images.* was deleted meanwhile. Load the set again"):
             data.load_cartoonset(folder=folder)
     check(data.load_cartoonset(folder=folder))
