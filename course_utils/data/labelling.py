@@ -9,7 +9,7 @@ import io
 import itertools
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -55,18 +55,17 @@ def attributes_of(
     lines, kinds, files, broken = collections.defaultdict(list), collections.defaultdict(set), set(), []
     for table, content in sorted(tables.items()):
         try:
-            for line in _lines(content):
-                file = _normal(line.pop("file").replace("\\", "/").removeprefix("./"))
-                files.add(file)
-                for column, value in line.items():
-                    if value and len(kinds[column]) <= VALUES:
-                        kinds[column].add(value)
-                if PurePosixPath(file).name in alike:  # others are not kept: there may be millions
-                    lines[_normal(str(PurePosixPath(table).parent / file))].append(line)
-                    if "/" not in file:
-                        lines["anywhere", file].append(line)
+            kept, values, named = _bounded(content, alike)
         except ValueError as error:
             broken.append(f"{table} {error}")
+            continue
+        files |= named
+        for column, some in values.items():
+            kinds[column] |= some
+        for file, line in kept:
+            lines[_normal(str(PurePosixPath(table).parent / file))].append(line)
+            if "/" not in file:
+                lines["anywhere", file].append(line)
     rows, unlabelled = [], {}
     for name in names:
         own, file = lines.get(_normal(name)), _normal(PurePosixPath(name).name)
@@ -140,6 +139,23 @@ def _of_table(names: list[str], table: bytes | None) -> dict:
 def _normal(name: str) -> str:
     """A name with its accents composed: some systems take them apart in names of files, spreadsheets do not."""
     return unicodedata.normalize("NFC", name)
+
+
+def _bounded(content: bytes, alike: Container[str]) -> tuple[list, dict[str, set[str]], set[str]]:
+    """The lines of a table for files with these names, the values of each column, and the files of all lines.
+
+    Other lines are not kept, nor many values of a column: there may be far more of them than images.
+    """
+    kept, values, files = [], collections.defaultdict(set), set()
+    for line in _lines(content):
+        file = _normal(line.pop("file").replace("\\", "/").removeprefix("./"))
+        files.add(file)
+        for column, value in line.items():
+            if value and len(values[column]) <= VALUES:
+                values[column].add(value)
+        if PurePosixPath(file).name in alike:
+            kept.append((file, line))
+    return kept, values, files
 
 
 def _text(content: bytes) -> tuple[str, str]:

@@ -212,8 +212,9 @@ def _labels(
     if found is not None:
         astray = [name for name, label in zip(names, found[0], strict=True) if label < 0]
         return *found, dict.fromkeys(astray, "lies in no folder of a class")
-    named = [column for column in attributes if column.lower() in LABEL_COLUMNS]
-    if named or len(attributes) == 1:
-        column = named[0] if named else next(iter(attributes))
+    several = [column for column in attributes if len(categories[column]) > 1]
+    named = [column for column in several if column.lower() in LABEL_COLUMNS]
+    if named or (several and len(attributes) == 1):
+        column = (named or several)[0]
         return attributes[column], categories[column], {}
     return None, (), {}
