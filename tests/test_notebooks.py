@@ -128,7 +128,8 @@ LONG = {"02", "04", "05", "06"}  # being shortened; no other lesson may join the
 @pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2] not in LONG], ids=lambda path: path.stem)
 def test_a_core_can_be_studied_in_one_sitting(path):
     """Without solutions and the list of sources; formulas and link addresses are no words."""
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if "solution" not in cell.metadata.get("tags", [])]
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
     assert sum(cell.cell_type == "code" for cell in cells) <= 45
     text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown").split("\n## Sources")[0]
     text = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|(?<=\])\([^)]*\)", " ", text, flags=re.S)
