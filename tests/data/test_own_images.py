@@ -689,3 +689,18 @@ def test_whose_images_they_are(tmp_path):
         "cropped to the middle square" in str(data.load_folder(tmp_path / "some"))
         and own_images.OwnImages is data.OwnImages
     )
+
+
+def test_the_drawings_that_readme_speaks_of_are_taken_whole(tmp_path):
+    command = [sys.executable, str(ROOT / "tools" / "drawings.py"), str(tmp_path / "drawings"), "14"]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
+    images = data.load_folder(tmp_path / "drawings", size=32)
+    assert len(images.images) == 14 and not images.left_out and not images.unlabelled
+    assert images.class_names == ("blue", "green", "red", "yellow") and "hair" in images.attributes
+    shapes = set()
+    for name in images.names:
+        with Image.open(tmp_path / "drawings" / name) as image:
+            shapes.add(image.size)
+    assert len(shapes) == 14 and len({Path(name).suffix for name in images.names}) > 3
+    blue = images.images[int(np.flatnonzero(images.labels == 0)[0])]
+    assert blue[0, 0, 2] > blue[0, 0, 0] + 30 or np.ptp(blue[0, 0].astype(int)) < 5, "on blue paper, unless it is grey"

@@ -51,6 +51,20 @@ def test_stored_images_as_a_whole(stored):
     assert str(stored.path) not in repr(stored), "a path of this machine would land in a notebook"
 
 
+@pytest.mark.parametrize("shape", [(28, 28, 1), (45, 45, 3), (5, 7, 1)])
+def test_stored_images_of_any_shape(shape, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, *shape), np.uint8)
+    (tmp_path / "images.bin").write_bytes(pixels.tobytes())
+    stored = data.StoredImages(tmp_path / "images.bin", np.array([5, 0, 3]), shape=shape)
+    assert stored.shape == (3, *shape) and stored.ndim == 4
+    np.testing.assert_array_equal(stored[:], pixels[[5, 0, 3]])
+    np.testing.assert_array_equal(stored.at(np.array([2]))[0], pixels[3])
+    (batch,) = data.stream(stored, 3, seed=1).take(1)
+    assert batch.shape == (3, *shape)
+    (batch,) = data.batches(stored, 3, seed=1, shuffle=False)
+    np.testing.assert_array_equal(batch, data.to_float(stored[:]))
+
+
 def test_file_that_was_deleted_or_cut(stored):
     os.truncate(stored.path, 5 * 256 * 256 * 3 + 7)
     with pytest.raises(data.DataError, match=f"ends before image 5. Delete {stored.path.parent}, and load"):
