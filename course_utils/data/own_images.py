@@ -91,7 +91,7 @@ def load_folder(
     JPEG, PNG, WebP, GIF, BMP and TIFF files are taken, in any nesting, of any size and shape, in grey, palette, RGB or
     CMYK, with 8 or 16 bits (which keep their range), with or without transparency; what they are is told by their
     bytes, not by their names. They are turned as EXIF says. Of a film the first frame is taken. All other files are
-    listed in `left_out`, with the reason. An interrupted call goes on where it was. Taught in lesson 05.
+    listed in `left_out`, with the reason. An interrupted call goes on where it was. Used in appendix A5.
 
     Args:
         path: the folder. Folders in it are the classes, if there are two or more that hold images; those named `train`,
