@@ -35,8 +35,9 @@ def test_the_set_up_cell_replaces_no_package_of_a_runtime(runtime):
     for requirement in needed:
         version = runtime.packages.get(colab_runtimes.canonicalize_name(requirement.name))
         assert version is None or version in requirement.specifier, f"{requirement} replaces {version}"
-    missing = {requirement.name for requirement in needed} - set(runtime.packages)
-    assert missing <= {"jupyterquiz", "anywidget"}, "Colab downloads these at the start of every session"
+    # What is not in the file is downloaded at the start of every session, but for urllib3, which requests brings along.
+    missing = {requirement.name for requirement in needed} - {*runtime.packages, "urllib3"}
+    assert missing <= {"jupyterquiz", "anywidget"}
 
 
 def test_a_runtime_is_written_afresh_from_the_two_files_that_colab_publishes(tmp_path, monkeypatch):
@@ -84,3 +85,11 @@ def test_a_kernel_of_the_walk_takes_the_path_of_colab(tmp_path):
     ran = subprocess.run([sys.executable, "-c", asked], env=variables, capture_output=True, text=True, check=True)
     assert ran.stdout == "True\n"
     assert variables["COURSE_SOURCE"].startswith("git+file:") and "COURSE_DATA_DIR" not in variables
+
+
+def test_progress_is_no_news_and_a_warning_is():
+    progress = (
+        "\rPreparing drawn avatars:   0%|          | 0/64 [00:00<?, ? images/s]\n 40%|####| 17.1M/42.3M [00:02<00:04]\n"
+    )
+    assert colab.beside_progress(progress) == ""
+    assert colab.beside_progress(progress + "UserWarning: 50% of it\n") == "UserWarning: 50% of it"
