@@ -52,6 +52,18 @@ class _Weights(keras.Model):
             self.prior = _Held(vae.prior.variables)
 
 
+def _weights_of(vae, where: str) -> tuple[_Weights, list]:
+    """The container and the values that are in it now."""
+    weights = _Weights(vae)
+    try:
+        return weights, weights.get_weights()
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: this VAE has no weights yet. Networks without keras.Input get them from a first call: "
+            "vae(images[:1])."
+        ) from error
+
+
 def _checked(path: Any, where: str) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not str(path).endswith(SUFFIX):
         raise ValueError(f"{where}: the name of a weight file ends with {SUFFIX}, not {str(path)!r}.")
@@ -87,7 +99,8 @@ def _whole(path: Path, suffix: str = ""):
             f"{path} cannot be written: {reason}. A file of that name is as it was before. Make room, or name another."
         ) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True) if part.is_dir() else part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there may be no such folder
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def save_weights(vae, path: str | os.PathLike) -> None:
@@ -98,8 +111,9 @@ def save_weights(vae, path: str | os.PathLike) -> None:
         OSError: when the file cannot be written; a file of that name is as it was before.
     """
     path = _checked(path, "save_weights")
+    weights, _ = _weights_of(vae, "save_weights")
     with _whole(path, SUFFIX) as part:
-        _Weights(vae).save_weights(str(part))
+        weights.save_weights(str(part))
         with h5py.File(part, "r+") as file:
             file.attrs["checksum"] = np.uint64(_checksum(file))
         with h5py.File(part) as file:
@@ -117,8 +131,7 @@ def load_weights(vae, path: str | os.PathLike) -> None:
     path = _checked(path, "load_weights")
     if not path.is_file():
         raise FileNotFoundError(f"load_weights: there is no file {path}. save_weights writes one.")
-    weights = _Weights(vae)
-    before = weights.get_weights()
+    weights, before = _weights_of(vae, "load_weights")
     try:
         with h5py.File(path) as file:
             arrays = len(_arrays(file))
@@ -138,8 +151,7 @@ def load_weights(vae, path: str | os.PathLike) -> None:
         reason = " ".join(str(error).split())[:300].rstrip(".")
         raise ValueError(
             f"load_weights: {path} does not fit this VAE: {reason}. Build it as the one that was saved: the same "
-            "networks, latent_dim, kind of decoder and prior. Networks without keras.Input get their weights from a "
-            "first call: vae(images[:1])."
+            "networks, latent_dim, kind of decoder and prior."
         ) from error
 
 

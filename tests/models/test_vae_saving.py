@@ -82,7 +82,7 @@ REFUSED = {
     "decoder": lambda vae, path: vae.decoder.save(path / "decoder.keras"),
     "encoder": lambda vae, path: keras.models.save_model(vae.encoder, path / "encoder"),
     "callback": lambda vae, path: vae.fit(
-        tiny.images(), verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path / "model.keras")]
+        tiny.images(), verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(str(path / "model.keras"))]
     ),
 }
 
@@ -179,9 +179,11 @@ def test_networks_without_an_input_get_their_weights_from_a_first_call(trained, 
         return models.VAE(models.posterior_of(encoder), models.gaussian_of(decoder, 0.1), models.standard_normal(2))
 
     one, other = build(), build()
+    with pytest.raises(ValueError, match=r"^save_weights: .*vae\(images\[:1\]\)"):
+        one.save_weights(tmp_path / NAME)
     one(tiny.images()[:1])
     one.save_weights(tmp_path / NAME)
-    with pytest.raises(ValueError, match=r"vae\(images\[:1\]\)"):
+    with pytest.raises(ValueError, match=r"^load_weights: .*vae\(images\[:1\]\)"):
         other.load_weights(tmp_path / NAME)
     other(tiny.images()[:1])  # what the message advises
     other.load_weights(tmp_path / NAME)
