@@ -180,6 +180,15 @@ def test_there_is_a_title_for_each_image_or_none_at_all():
     plots.show_images(GREY, None)
 
 
+def test_more_images_than_anybody_sees_are_refused_before_they_take_minutes():
+    many = np.zeros((1001, 2, 2, 1), np.uint8)
+    for draw in (plots.show_images, lambda images: plots.compare_rows({"upper": images[:500], "lower": images[500:]})):
+        with pytest.raises(ValueError, match=r"1,001 images; a figure takes 1,000 at most"):
+            draw(many)
+    plots.show_images(many[:20])
+    assert plots.mosaic(many, columns=13).shape == (154, 26)
+
+
 def test_a_shorter_row_is_drawn_whole_and_ends_earlier():
     plots.compare_rows({"long": GREY, "short": GREY[:2]}, list("abcd"))
     drawn = [len(axis.images) for axis in plt.gcf().axes]
@@ -231,6 +240,14 @@ def test_the_advice_on_codes_and_labels_is_right():
         {"labels": LABELS % 2},
     ):
         assert sum(len(cloud.get_offsets()) for cloud in plane(**right).collections) == len(right.get("codes", CODES))
+
+
+def test_a_latent_plane_goes_into_one_axes():
+    _, axes = plt.subplots(1, 2)
+    with pytest.raises(ValueError, match=r"axis is a ndarray; .*axes\[0\]"):
+        plots.latent_plane(axes, CODES, LABELS, NAMES)
+    plots.latent_plane(axes[0], CODES, LABELS, NAMES)
+    assert len(axes[0].collections) == 4
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -40.0, 1e-3])
@@ -352,6 +369,8 @@ def test_a_fourth_sample_a_vector_density_and_no_bins_are_refused():
     draws = np.random.default_rng(0).standard_normal(100)
     with pytest.raises(ValueError, match="4 samples; more than three"):
         plots.compare_histograms(dict.fromkeys("abcd", draws))
+    with pytest.raises(ValueError, match=r"density is a str; a distribution is needed"):
+        plots.compare_histograms({"draws": draws}, "normal")
     with pytest.raises(ValueError, match=r"bins is 0; a whole number of at least 1"):
         plots.compare_histograms({"draws": draws}, bins=0)
     with pytest.raises(ValueError, match=r"shape \(3, 400\) for 400 numbers"):

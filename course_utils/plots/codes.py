@@ -32,6 +32,11 @@ def latent_plane(
         labels: ``(number,)``, whole numbers that count along ``class_names``.
         class_names: ten at most.
     """
+    if not hasattr(axis, "scatter"):
+        raise ValueError(
+            f"latent_plane: axis is a {type(axis).__name__}; one matplotlib axes is needed: "
+            "figure, axis = plt.subplots(), or one of several, axes[0]."
+        )
     codes, labels = drawable.numbers(codes, "latent_plane: codes"), drawable.numbers(labels, "latent_plane: labels")
     _refuse_unplottable(codes, labels, len(class_names))
     for index in range(len(class_names)):

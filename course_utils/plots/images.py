@@ -7,6 +7,8 @@ import numpy as np
 
 from course_utils import drawable
 
+MOST = 1000  # images in one figure; more take minutes, and nobody sees them
+
 
 def mosaic(images: np.ndarray, columns: int, gap: int = 0) -> np.ndarray:
     """Images side by side in one array.
@@ -45,6 +47,7 @@ def show_images(
         size: inches across an image.
     """
     images = drawable.images(images, "show_images: images")
+    _refuse_too_many(len(images), "show_images")
     columns, size = drawable.whole(columns, "show_images: columns", 1), drawable.positive(size, "show_images: size")
     titles = _titles(titles, len(images), "show_images: titles", "images")
     rows, high = -(-len(images) // columns), size * images.shape[1] / images.shape[2] + (0.22 if len(titles) else 0)
@@ -72,6 +75,7 @@ def compare_rows(
         name: drawable.images(images, f"compare_rows: {name!r}: images")
         for name, images in drawable.named(rows, "compare_rows: rows").items()
     }
+    _refuse_too_many(sum(len(images) for images in rows.values()), "compare_rows")
     size, columns = drawable.positive(size, "compare_rows: size"), max(len(images) for images in rows.values())
     column_titles = _titles(column_titles, columns, "compare_rows: column_titles", "columns")
     figure, axes = plt.subplots(
@@ -86,6 +90,14 @@ def compare_rows(
     for axis, text in zip(axes[0], column_titles, strict=False):
         axis.set_title(text, fontsize=10, pad=3)
     figure.suptitle(title, fontsize=14)
+
+
+def _refuse_too_many(number: int, what: str) -> None:
+    if number > MOST:
+        raise ValueError(
+            f"{what}: {number:,} images; a figure takes {MOST:,} at most. Show some, images[:100], or make one "
+            "picture of all with plots.mosaic."
+        )
 
 
 def _titles(titles: Sequence[str] | None, number: int, what: str, of: str) -> Sequence[str]:

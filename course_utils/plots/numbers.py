@@ -48,6 +48,11 @@ def compare_histograms(
     }
     if len(values) > 3:
         raise ValueError(f"compare_histograms: {len(values)} samples; more than three cover each other. Take fewer.")
+    if density is not None and not hasattr(density, "prob"):
+        raise ValueError(
+            f"compare_histograms: density is a {type(density).__name__}; a distribution is needed, for instance "
+            "tfd.Normal(0.0, 1.0)."
+        )
     edges = _bin_edges(list(values.values()), drawable.whole(bins, "compare_histograms: bins", 1))
     grid = np.linspace(edges[0], edges[-1], 400, dtype=np.float32)
     expected = None if density is None else drawable.real(density.prob(grid), "compare_histograms: the density")
