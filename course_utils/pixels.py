@@ -32,13 +32,18 @@ def check_images(images: Any, where: str, shape: tuple | None = None, *, uint8: 
 
 
 def refuse_bytes(images: Any, where: str) -> None:
-    """Raise ``ValueError`` for pixels of 0 to 255, of which a network makes a wrong answer without a word."""
-    if isinstance(images, (np.ndarray, tf.Tensor, tf.Variable)):
-        values = images.numpy() if hasattr(images, "numpy") else images
-        if not (images.dtype == bool or tf.as_dtype(images.dtype).is_floating):
-            check_array(images, where, (None, None, None) if images.ndim == 4 else None, False)
-        if isinstance(values, np.ndarray) and values.size and values.min() >= 0 and values.max() > 2:
-            check_range(images, where, False, False)
+    """Raise ``ValueError`` for pixels of 0 to 255, of which a network makes a wrong answer without a word.
+
+    What has fewer than three axes are features of another kind, in any range.
+    """
+    if not isinstance(images, (np.ndarray, tf.Tensor, tf.Variable)) or (tf.TensorShape(images.shape).rank or 0) < 3:
+        return
+    dtype = tf.as_dtype(images.dtype)
+    if not (dtype.is_bool or dtype.is_floating):
+        check_array(images, where, None, False)
+    values = images.numpy() if hasattr(images, "numpy") and tf.executing_eagerly() else images
+    if isinstance(values, np.ndarray) and values.size and values.min() >= 0 and values.max() > 2:
+        check_range(values, where, False, False)
 
 
 def check_array(images: Any, where: str, shape: tuple | None, uint8: bool) -> None:

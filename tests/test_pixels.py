@@ -166,3 +166,12 @@ def test_an_image_set_is_told_where_its_images_are():
     with pytest.raises(ValueError, match=r"ImageSet where.*\.train_images and \.test_images"):
         pixels.check_images(whole, "here")
     pixels.check_images(whole.train_images, "here", uint8=True)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant, tf.Variable], ids=["array", "tensor", "variable"])
+def test_bytes_are_refused_where_a_network_would_take_them_and_features_are_not(kind):
+    for images in (BYTES, BYTES.astype(np.float32), BYTES[..., 0]):
+        with pytest.raises(ValueError, match="^here: "):
+            pixels.refuse_bytes(kind(images), "here")
+    for images in (GREY, GREY + 0.5, 3 * GREY - 1, GREY > 0.5, 9 * GREY[:, 0, :, 0], np.arange(6)):
+        pixels.refuse_bytes(kind(images), "here")

@@ -182,12 +182,8 @@ class VAE(saving.WeightsOnly, keras.Model):
             entry.check_given(self, given, where)
 
     def save_weights(self, filepath: str | os.PathLike, overwrite: bool = True, save_format=None, options=None):
-        """All weights, without the optimizer's state, in a file ``NAME.weights.h5``, which is whole or not there.
-
-        Raises:
-            ValueError: for another name, and a file that exists unless ``overwrite``.
-            OSError: when it cannot be written; a file of that name is as it was before.
-        """
+        """All weights, without the optimizer's state, in ``NAME.weights.h5``, whole or not at all; raises what
+        ``saving.save_weights`` raises, and ``ValueError`` for a file that exists unless ``overwrite``."""
         if save_format not in (None, "h5") or options is not None:
             raise ValueError("save_weights: the format is HDF5, and it has no options. Leave both arguments out.")
         if not overwrite and os.path.exists(filepath):
@@ -195,11 +191,7 @@ class VAE(saving.WeightsOnly, keras.Model):
         saving.save_weights(self, filepath)
 
     def load_weights(self, filepath: str | os.PathLike, **options) -> None:
-        """Weights of a VAE that was built alike, all or none; a trained optimizer stays as it is.
-
-        Raises:
-            ValueError: for a damaged file, and one of other networks; FileNotFoundError without a file.
-        """
+        """Weights of a VAE that was built alike, all or none; raises what ``saving.load_weights`` raises."""
         if any(options.values()):
             raise ValueError(f"load_weights: {', '.join(options)} would load a part. A VAE takes all weights or none.")
         saving.load_weights(self, filepath)
