@@ -3,16 +3,78 @@
 import copy
 import inspect
 import re
+import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from course_utils.checks.comparing import Exercise, NotYet
-
 tfd = tfp.distributions
+
+
+class NotYet(Exception):
+    """What is wrong with the learner's function, in words."""
+
+
+@dataclass
+class Call:
+    """A learner's function: called with copies, read as arrays, and every error turned into ``NotYet``.
+
+    Args:
+        arguments: names of what the function gets.
+        tensors: whether arrays are handed in as TensorFlow tensors; ``numpy_too`` whether arrays will do as well.
+        kinds: NumPy's letters of the dtypes that are numbers here.
+        parts: how many arrays the function returns.
+        error_hint: what to add to an error whose text holds the first.
+        nan_hint: what to add where NaN or infinity comes back.
+    """
+
+    function: Callable
+    arguments: tuple[str, ...]
+    tensors: bool = True
+    numpy_too: bool = True
+    kinds: str = "fiu"
+    parts: int = 1
+    error_hint: tuple[str, str] = ("", "")
+    nan_hint: str = "Look for the logarithm or the square root of a negative number, or a division by zero"
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0  # what the last call took
+
+    def __call__(self, *inputs):
+        """What the function makes of the inputs: an array, or a tuple of ``parts`` arrays."""
+        start = time.perf_counter()
+        value = self._value(inputs)
+        self.seconds = time.perf_counter() - start
+        if self.parts == 1 or value is None or value is Ellipsis:
+            return _array(value, self.kinds)
+        if not isinstance(value, tuple | list) or len(value) != self.parts:
+            raise NotYet(f"{self.parts} arrays are asked for, in one `return` with a comma between them.")
+        return tuple(_array(part, self.kinds) for part in value)
+
+    def _value(self, inputs: tuple):
+        try:
+            return self.function(*_handed(inputs, self.tensors))
+        except (Exception, SystemExit) as error:
+            problem = _raised(error, self.function)
+        if self.tensors and self.numpy_too:
+            try:
+                value = self.function(*_handed(inputs, tensors=False))
+            except (Exception, SystemExit):
+                pass
+            else:
+                self.notes.append(f"It works with NumPy arrays only. With tensors {problem}")
+                return value
+        text, hint = self.error_hint
+        raise NotYet(f"{problem}. {hint}" if text and text in problem else problem)
+
+    def finite(self, output: np.ndarray) -> None:
+        """Raise NotYet where the output is not finite."""
+        if not np.isfinite(output).all():
+            kind = "NaN" if np.isnan(output).any() else "infinite values"
+            raise NotYet(f"the function returns {kind}. {self.nan_hint}.")
 
 
 def _handed(inputs: tuple, tensors: bool) -> list:
@@ -42,27 +104,13 @@ def _raised(error: BaseException, function: Callable) -> str:
     return f"the function raises {type(error).__name__}{place}: {text}"
 
 
-def _call(exercise: Exercise, function: Callable, inputs: tuple, notes: list):
-    try:
-        return function(*_handed(inputs, exercise.tensors))
-    except (Exception, SystemExit) as error:
-        problem = _raised(error, function)
-    if exercise.tensors and exercise.numpy_too:
-        try:
-            value = function(*_handed(inputs, tensors=False))
-        except (Exception, SystemExit):
-            pass
-        else:
-            notes.append(f"It works with NumPy arrays only. With tensors {problem}")
-            return value
-    text, hint = exercise.error_hint
-    raise NotYet(f"{problem}. {hint}" if text and text in problem else problem)
-
-
 def _array(value, kinds: str) -> np.ndarray:
     """What the function returned as an array of numbers."""
     if value is None:
-        raise NotYet("the function returns nothing: is there a `return`?")
+        raise NotYet(
+            "the function returns nothing: is there a `return`? A tape returns None as gradient where it has not "
+            "watched the tensor."
+        )
     if value is Ellipsis:
         raise NotYet("not started yet: the function returns `...`. Put your code in its place.")
     if "KerasTensor" in type(value).__name__ or tf.is_symbolic_tensor(value):
@@ -91,22 +139,8 @@ def _array(value, kinds: str) -> np.ndarray:
     return array
 
 
-def output_of(exercise: Exercise, function: Callable, inputs: tuple, notes: list):
-    """The output as one array, as a pair of them, or as a stack over the calls."""
-    if exercise.parts == 1:
-        outputs = [_array(_call(exercise, function, inputs, notes), exercise.kinds) for _ in range(exercise.calls)]
-        if len({output.shape for output in outputs}) > 1:
-            raise NotYet("the shape of what the function returns changes from call to call.")
-        return outputs[0] if exercise.calls == 1 else np.stack(outputs)
-    value = _call(exercise, function, inputs, notes)
-    if value is None or value is Ellipsis:
-        _array(value, exercise.kinds)
-    if not isinstance(value, tuple | list) or len(value) != exercise.parts:
-        raise NotYet(f"{exercise.parts} arrays are asked for, in one `return` with a comma between them.")
-    return tuple(_array(part, exercise.kinds) for part in value)
-
-
-def check_signature(exercise: Exercise, function) -> None:
+def check_signature(function, arguments: tuple[str, ...]) -> None:
+    """Raise NotYet unless this is a function that takes the arguments."""
     if not callable(function):
         raise NotYet(
             f"hand in the function itself, by its name and without parentheses. This is a {type(function).__name__}."
@@ -116,7 +150,49 @@ def check_signature(exercise: Exercise, function) -> None:
     except (TypeError, ValueError):
         return  # some built-in functions hide theirs; the call will tell
     try:
-        signature.bind(*exercise.arguments)
+        signature.bind(*arguments)
     except TypeError:
-        names = ", ".join(exercise.arguments)
-        raise NotYet(f"the function must take {len(exercise.arguments)} arguments ({names}).") from None
+        raise NotYet(f"the function must take {len(arguments)} arguments ({', '.join(arguments)}).") from None
+
+
+# ---- shapes ----
+
+
+def _shape(shape, axes: dict[str, int]) -> str:
+    names = {size: name for name, size in axes.items()}
+    return "(" + ", ".join(f"{names[size]} = {size}" if size in names else str(size) for size in shape) + ")"
+
+
+def check_shape(got: tuple, want: tuple[str, ...], axes: dict[str, int], hint: str = "") -> None:
+    """Raise NotYet with what was expected, what came, and which axis was probably reduced or forgotten.
+
+    Args:
+        want: names of the axes of the right shape.
+        axes: the size of each axis of the inputs, all different.
+        hint: said in place of a guess.
+    """
+    sizes = tuple(axes[name] for name in want)
+    if got == sizes:
+        return
+    lost = [name for name in want if axes[name] not in got]
+    kept = [name for name, size in axes.items() if name not in want and size in got]
+    if hint:
+        pass
+    elif sorted(got) == sorted(sizes):
+        hint = "The axes are in another order: transpose."
+    elif got == ():
+        hint = f"Everything was reduced to one number, the axis of {' and '.join(lost)} too: give `axis`."
+    elif tuple(size for size in got if size != 1) == sizes:
+        hint = "An axis of length 1 is left over: check `keepdims` and `newaxis`."
+    elif np.prod(got) == np.prod(sizes):
+        hint = "There are as many numbers as there should be, in another arrangement: `reshape`, or do not flatten."
+    elif lost and kept:
+        hint = f"The wrong axis was reduced: {lost[0]} is gone, and {kept[0]} is still there."
+    elif kept:
+        hint = f"The axis of {' and '.join(kept)} is still there: reduce over it."
+    elif lost and len(got) < len(sizes):
+        hint = f"The axis of {' and '.join(lost)} was reduced as well: check `axis`."
+    else:
+        hint = f"Check the length along {' and '.join(lost or want) or 'each axis'}."
+    wanted = _shape(sizes, axes) if want else "() (one number)"
+    raise NotYet(f"the shape is {_shape(got, axes)}, expected {wanted}. {hint}")

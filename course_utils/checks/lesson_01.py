@@ -1,206 +1,261 @@
-"""Inputs, answers and usual mistakes of lesson 01: PSNR, codes drawn from a box, a denoising pair.
+"""Lesson 01, autoencoders: exercises 1 to 3, ``psnr``, ``denoising_pair``, ``uniform_codes``."""
 
-``checks`` says what each function gets and returns.
-"""
+from collections.abc import Callable
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
-from course_utils.checks.comparing import (
-    Exercise,
-    constant_along,
-    equals,
-    in_float64,
+from course_utils.checks.calling import Call, NotYet, check_shape
+from course_utils.checks.judging import judge
+from course_utils.checks.noise import (
+    check_fresh,
+    law_of,
+    looks_standard_normal,
     looks_uniform,
-    mistake,
-    satisfies,
-    sizes,
-    uncorrelated,
+    sharing,
 )
-
-# ---- peak signal-to-noise ratio ----
-
-
-def _draw_images(rng):
-    number, height, width = sizes(rng, 3)
-    originals = rng.random((number, height, width, 1), np.float32)
-    spread = rng.uniform(0.02, 0.3, (number, 1, 1, 1))
-    return np.clip(originals + spread * rng.normal(size=originals.shape), 0, 1).astype(np.float32), originals
+from course_utils.checks.values import LN_10, Values
 
 
-def _decibels(factor, error=lambda gap: np.mean(gap**2), logarithm=np.log10):
-    return in_float64(lambda images, originals: factor * logarithm(error(images - originals)))
+def psnr(function: Callable) -> None:
+    """Lesson 01, exercise 1. ``function(images, originals)`` returns the peak signal-to-noise ratio.
+
+    It gets two tensors of shape ``(batch, height, width, 1)``, pixels in [0, 1]. It returns one number, in decibels:
+    ten times the decimal logarithm of the squared peak, 1, over the mean squared error of all pixels.
+    """
+    rng = np.random.default_rng()
+    judge(
+        function,
+        lambda call: PSNR.examine(call, [_images(rng) for _ in range(5)]),
+        "Halving the mean squared error adds 3.01 dB.",
+        arguments=("images", "originals"),
+    )
 
 
-PSNR = Exercise(
-    ("images", "originals"),
-    _draw_images,
-    _decibels(-10),
-    (
-        mistake(
-            "this is the natural logarithm, and decibels use log10: your values are 2.3 times too large. Halving the "
-            "squared error must add 3.01 dB.",
-            _decibels(-10, logarithm=np.log),
+BATCH, HEIGHT, WIDTH = 5, 7, 9
+
+
+def _images(rng):
+    """The lightest pixel is not 1, and the darkest not 0: the peak does not come from the images."""
+    originals = rng.uniform(0.1, 0.8, (BATCH, HEIGHT, WIDTH, 1))
+    spread = rng.uniform(0.02, 0.1) * rng.uniform(0.2, 3, (BATCH, 1, 1, 1))
+    images = np.clip(originals + 0.02 + spread * rng.normal(size=originals.shape), 0.05, 0.9)
+    return images.astype(np.float32), originals.astype(np.float32)
+
+
+def _decibels(error, peak=lambda images, originals: 1.0):
+    return lambda images, originals: (
+        20 * np.log10(peak(images, originals)) - 10 * np.log10(error(images - originals, (0, 1, 2, 3)))
+    )
+
+
+def _of_each_image(images, originals):
+    return -10 * np.log10(np.mean((images - originals) ** 2, axis=(1, 2, 3)))
+
+
+def _squared(gap, axis):
+    return np.mean(gap**2, axis=axis)
+
+
+PSNR = Values(
+    terms=lambda images, originals: {"PSNR": _decibels(_squared)(images, originals)},
+    axes=lambda *inputs: {"batch": BATCH, "height": HEIGHT, "width": WIDTH},
+    mistakes={
+        "you take the sum of the squared errors, not the mean over pixels. The value then falls as images get "
+        "larger or "
+        "more numerous.": (
+            _decibels(lambda gap, axis: np.sum(gap**2)),
+            lambda images, originals: np.mean(-10 * np.log10(np.sum((images - originals) ** 2, axis=(1, 2, 3)))),
+            _decibels(lambda gap, axis: np.sum(gap**2) / BATCH),
+            _decibels(lambda gap, axis: np.sum(gap**2) / HEIGHT / WIDTH),
         ),
-        mistake(
-            "the factor 20 belongs to the root of the error, 10 to the squared error. Yours is twice the PSNR: a "
-            "good model would look perfect.",
-            _decibels(-20),
+        "you average the absolute error. PSNR is about the squared error, which counts one large error more than many "
+        "small ones.": _decibels(lambda gap, axis: np.mean(np.abs(gap))),
+        "the errors are averaged before they are squared: errors of both signs then cancel.": (
+            _decibels(lambda gap, axis: np.mean(gap) ** 2),
         ),
-        mistake(
-            "the minus is missing: a better image must get more decibels, and yours gets fewer.",
-            _decibels(10),
+        "this is the variance of the error: its mean is subtracted, and the squared error counts it.": _decibels(
+            lambda gap, axis: np.var(gap)
         ),
-        mistake(
-            "you take the sum of the squared errors, not the mean over pixels. The value then falls as images get "
-            "larger or more numerous.",
-            _decibels(-10, lambda gap: np.sum(gap**2)),
-            in_float64(lambda a, b: np.mean(-10 * np.log10(np.sum((a - b) ** 2, axis=(1, 2, 3))))),
+        "this is the largest error, and the mean over all pixels is asked for.": _decibels(
+            lambda gap, axis: np.max(np.abs(gap)) ** 2
         ),
-        mistake(
-            "you take the root of the mean squared error inside 10 log10, which is half of the PSNR. With a factor "
-            "of 10 the error stays squared.",
-            _decibels(-5),
+        "this is the median of the squared errors, and the mean over all pixels is asked for.": _decibels(
+            lambda gap, axis: np.median(gap**2)
         ),
-        mistake(
-            "you average the absolute error. PSNR is about the squared error, which counts one large error more than "
-            "many small ones.",
-            _decibels(-10, lambda gap: np.mean(np.abs(gap))),
-            _decibels(-20, lambda gap: np.mean(np.abs(gap))),
+        "the peak is 255 in your formula, and these images end at 1: you are 48.1 dB too high.": _decibels(
+            _squared, lambda *inputs: 255
         ),
-        mistake(
-            "the peak is 255 in your formula, and these images end at 1: you are 48.1 dB too high.",
-            in_float64(lambda a, b: 20 * np.log10(255) - 10 * np.log10(np.mean((a - b) ** 2))),
+        "the peak is 255 in your formula and not squared, and these images end at 1.": _decibels(
+            _squared, lambda *inputs: 255**0.5
         ),
-        mistake(
-            "you average the decibels of the images; take one mean over all pixels first, then the logarithm. Easy "
-            "images weigh too much in yours.",
-            in_float64(lambda a, b: np.mean(-10 * np.log10(np.mean((a - b) ** 2, axis=(1, 2, 3))))),
+        "the peak is not the largest pixel of these images but that of any image: 1.": (
+            _decibels(_squared, lambda images, originals: np.max(originals)),
+            _decibels(_squared, lambda images, originals: np.max(images)),
+            _decibels(_squared, lambda images, originals: max(np.max(images), np.max(originals))),
+            _decibels(_squared, lambda images, originals: np.ptp(originals)),
+            _decibels(_squared, lambda images, originals: np.max(originals) ** 0.5),
+            _decibels(_squared, lambda images, originals: np.max(images) ** 0.5),
         ),
-    ),
-    lambda images, originals: dict(zip(("batch", "height", "width"), images.shape, strict=False)),
-    (),
-    "Halving the mean squared error adds 3.01 dB.",
-    equals,
-)
-
-
-# ---- codes drawn between the bounds of each dimension ----
-
-
-def _draw_codes(rng):
-    """Dimension 0 is positive throughout; the others have both signs, and further to reach above zero than below."""
-    number, dimensions = int(rng.integers(200, 400)), int(rng.integers(3, 6))
-    low = -rng.uniform(0.5, 4, dimensions)
-    high = rng.uniform(1, 5, dimensions) - low
-    low[0], high[0] = rng.uniform(1, 2), rng.uniform(3, 4)
-    codes = low + (high - low) * rng.beta(2, 3, (number, dimensions))
-    return codes.astype(np.float32), int(rng.integers(20_000, 30_000)), np.random.default_rng(rng.integers(2**32))
-
-
-def _between(bounds, independent=True):
-    """A test: each dimension uniform between ``bounds(lowest, highest)``."""
-
-    def test(output, codes, number, rng):
-        low, high = bounds(codes.min(axis=0).astype(np.float64), codes.max(axis=0).astype(np.float64))
-        low, high = np.minimum(low, high), np.maximum(low, high)
-        share = (output - low) / (high - low)
-        fits = all(looks_uniform(column) for column in share.T) and share.min() > -1e-5 and share.max() < 1 + 1e-5
-        return fits and (not independent or uncorrelated(share))
-
-    return test
-
-
-def _looks_normal(output, codes, number, rng):
-    """Against the normal of its own mean and standard deviation; a uniform is 0.06 away, sampling noise 0.01."""
-    share = np.sort(ndtr((output - output.mean(axis=0)) / output.std(axis=0)), axis=0)
-    return np.max(np.abs(share - np.arange(len(share))[:, None] / len(share))) < 0.03
-
-
-UNIFORM_CODES = Exercise(
-    ("codes", "number", "rng"),
-    _draw_codes,
-    _between(lambda low, high: (low, high)),
-    (
-        mistake(
-            "this is the published x * (max - abs(min)), which never goes below zero. Look at the smallest code that "
-            "you draw: half of the code plane is never decoded.",
-            _between(lambda low, high: (0 * low, high - np.abs(low)), independent=False),
+        "you divide the energy of the images by that of the error: a signal-to-noise ratio. The peak, 1, belongs "
+        "there.": (
+            _decibels(_squared, lambda images, originals: np.mean(originals**2) ** 0.5),
+            _decibels(_squared, lambda images, originals: np.mean(images**2) ** 0.5),
+            _decibels(_squared, lambda images, originals: np.std(originals)),
         ),
-        mistake(
-            "the draws start at 0: x * (max - min) has the right width, but min is not added. Compare the smallest "
-            "draw with the smallest code.",
-            _between(lambda low, high: (0 * low, high - low), independent=False),
+        "you average the decibels of the images; take one mean over all pixels first, then the logarithm. Easy images "
+        "weigh too much in yours.": lambda images, originals: np.mean(_of_each_image(images, originals)),
+        "this is the mean squared error itself, not decibels of it.": lambda images, originals: np.mean(
+            (images - originals) ** 2
         ),
-        mistake(
-            "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for "
-            "one sign of min at most: these codes have dimensions of both kinds.",
-            _between(lambda low, high: (low, low + high), independent=False),
-            _between(lambda low, high: (low, low + high - np.abs(low)), independent=False),
-            _between(lambda low, high: (low, low + high + np.abs(low)), independent=False),
-            _between(lambda low, high: (0 * low, high + np.abs(low)), independent=False),
-            _between(lambda low, high: (0 * low, high), independent=False),
+        "this is the root of the mean squared error, not decibels.": lambda images, originals: (
+            np.mean((images - originals) ** 2) ** 0.5
         ),
-        mistake(
-            "the draws lie in (0, 1) whatever the codes are: they are not scaled to the bounds.",
-            _between(lambda low, high: (0 * low, 0 * high + 1), independent=False),
+        "the logarithm is missing: this is 1 over the mean squared error.": lambda images, originals: (
+            1 / np.mean((images - originals) ** 2)
         ),
-        mistake(
-            "there is one pair of bounds for all dimensions. Take minimum and maximum along the axis of the codes, "
-            "or a narrow dimension is drawn far outside its data.",
-            _between(lambda low, high: (low * 0 + low.min(), high * 0 + high.max()), independent=False),
-        ),
-        mistake(
-            "the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?",
-            lambda output, *_: np.array_equal(output, np.round(output)),
-        ),
-        mistake(
-            "these are rows of `codes`, drawn again. They decode to images that you have already; the exercise is "
-            "about the space between them.",
-            lambda output, codes, *_: np.isin(output, codes).all(),
-        ),
-        mistake(
-            "one draw serves all rows: every code is the same. Give `rng` a size.",
-            lambda output, *_: constant_along(output, 0),
-        ),
-        mistake(
-            "one draw serves all dimensions of a code, so the codes lie on a line, the diagonal of the box. Draw a "
-            "number for each dimension.",
-            _between(lambda low, high: (low, high), independent=False),
-        ),
-        mistake(
-            "these are normal draws. A uniform one has the same density all over the box, and none beyond.",
-            _looks_normal,
-        ),
-    ),
-    lambda codes, number, rng: {"n": len(codes), "d": codes.shape[1], "number": number},
-    ("number", "d"),
-    "Uniform between the bounds of each dimension.",
-    satisfies,
-    describe=lambda output, codes, *_: (
-        f"in dimension 0 the codes run from {codes[:, 0].min():.2f} to {codes[:, 0].max():.2f}, and your draws from "
-        f"{output[:, 0].min():.2f} to {output[:, 0].max():.2f} with mean {output[:, 0].mean():.2f}. They are not "
-        "uniform between the bounds."
-    ),
-    trials=2,
-    tensors=False,
-    draws=True,
+    },
+    words={
+        "-1": "The minus is missing: a better image must get more decibels, and yours gets fewer.",
+        "2": "The factor 20 belongs to the root of the error, 10 to the squared error. Yours is twice the PSNR: a good "
+        "model would look perfect.",
+        "1/2": "This is half of the PSNR: is there a root of the mean squared error inside 10 log10? With a factor of "
+        "10 the error stays squared.",
+        "ln 10": "This is the natural logarithm, and decibels use log10: your values are 2.3 times too large. Halving "
+        "the squared error must add 3.01 dB.",
+        "1/10": "The factor 10 is missing: these are bels.",
+        "ln 10/10": "The factor 10 is missing, and the logarithm is natural: decibels use log10.",
+        "log2": "The logarithm has base 2, and decibels use log10.",
+    },
+    factors={"1/10": 0.1, "ln 10/10": LN_10 / 10, "log2": LN_10 / np.log(2)},
 )
 
 
-# ---- a denoising pair ----
+def denoising_pair(function: Callable) -> None:
+    """Lesson 01, exercise 2. ``function(images, noise_sd, rng)`` returns what a denoising autoencoder is trained on.
+
+    It gets a NumPy array ``(n, height, width, 1)`` with pixels in [0, 1], the standard deviation of the noise in the
+    same units, and a NumPy Generator. It returns ``inputs, targets``, both of the images' shape: normal noise added and
+    clipped to [0, 1], and the clean images.
+    """
+    judge(
+        function,
+        _examine_pairs,
+        "Noisy inputs, clean targets.",
+        arguments=("images", "noise_sd", "rng"),
+        tensors=False,
+        parts=2,
+    )
 
 
-def _draw_clean(rng):
-    number, height, width = int(rng.integers(60, 70)), int(rng.integers(20, 25)), int(rng.integers(26, 30))
-    images = rng.random((number, height, width, 1), np.float32)
-    return images, float(rng.uniform(0.1, 0.3)), np.random.default_rng(rng.integers(2**32))
+def _examine_pairs(call: Call) -> None:
+    """Two strengths of noise: a variance in place of a standard deviation shows in both."""
+    rng = np.random.default_rng()
+    for sd in rng.uniform([0.03, 0.1], [0.05, 0.2]):
+        images = rng.random((40, 20, 26, 1), np.float32)
+        images[rng.random(images.shape) < 0.1] = 0
+        images[rng.random(images.shape) < 0.1] = 1
+        inputs = (images, float(sd), np.random.default_rng(rng.integers(2**32)))
+        _check_pair(call(*inputs), images, sd)
+        check_fresh(call, inputs)
 
 
-def _noise(output, images):
-    """What was added, where clipping did not hide it."""
-    noisy = output.astype(np.float64)
-    return np.where((noisy > 0) & (noisy < 1), noisy - images, np.nan)
+IMAGE_AXES = ("images", "rows", "columns", "channels")
+PIXEL_AXES = IMAGE_AXES[1:3]
+NOISE_SHARED = {
+    ("images",): "there is one noise pattern for all images. The network subtracts that one pattern and learns nothing "
+    "else: give the noise the shape of the images.",
+    PIXEL_AXES: "there is one number of noise for each image: it makes the whole image lighter or darker. Give the "
+    "noise the shape of the images.",
+}
+
+
+def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
+    for part in output:
+        check_shape(part.shape, IMAGE_AXES, dict(zip(IMAGE_AXES, images.shape, strict=True)))
+        if not np.isfinite(part).all():
+            raise NotYet("the function returns NaN or infinite values.")
+    noisy, target = (part.astype(np.float64) for part in output)
+    _check_target(noisy, target, images)
+    same = np.mean(np.isclose(noisy, images, atol=1e-6)[(images > 0) & (images < 1)])
+    if same > 0.01:
+        raise NotYet(
+            "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another denoising "
+            "task: add Gaussian noise to every pixel, with the standard deviation noise_sd."
+        )
+    added = noisy - images
+    outside = noisy.min() < 0 or noisy.max() > 1
+    inside = (images > 0.3) & (images < 0.7) & (noisy > 0) & (noisy < 1)
+    if inside.mean() < 0.1:
+        raise NotYet(
+            f"nearly all pixels are 0 or 1 after clipping: the noise is much stronger than noise_sd = {sd:.3f}. Are "
+            f"pixels "
+            "taken to run to 255?"
+        )
+    noise = np.where(inside, added, np.nan) / sd
+    shared = sharing(noise, IMAGE_AXES, NOISE_SHARED)
+    if shared:
+        raise NotYet(shared)
+    if added[(images < 1)].min() > -1e-5:
+        raise NotYet(
+            "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which "
+            "method of "
+            "`rng` draws that?"
+        )
+    if _clipped_normal(noisy, images, sd):
+        if outside:
+            raise NotYet("the inputs are not clipped: some pixels are below 0 or above 1, where no image has any.")
+        return
+    for scale in (sd**0.5, sd**2):
+        if _clipped_normal(noisy, images, scale):
+            raise NotYet(
+                "noise_sd is used as a variance (or squared). The noise must have the standard deviation noise_sd: "
+                "0.25 as "
+                "a variance would be a standard deviation of 0.5."
+            )
+    middle = inside & (np.abs(images - 0.5) < 0.1)
+    clipped = "" if not outside else " The inputs are not clipped either."
+    if np.mean((noisy <= 0) | (noisy >= 1)) < 0.15 and abs(np.nanmean(noise[middle])) < 0.1:
+        weak = np.nanstd(noise[middle])
+        if _clipped_normal(noisy, images, sd * weak):
+            raise NotYet(
+                f"the noise has the standard deviation {sd * weak:.3g} where noise_sd = {sd:.3g} is asked for: "
+                f"{weak:.3g} "
+                f"times as much.{clipped}"
+            )
+    raise NotYet(f"{law_of(noise[middle])}{clipped}")
+
+
+def _check_target(noisy, target, images) -> None:
+    def clean(array) -> bool:
+        return np.allclose(array, images, atol=1e-6)
+
+    if clean(target):
+        if clean(noisy):
+            raise NotYet(
+                "there is no noise: inputs and targets are both the clean images. A network learns to copy them."
+            )
+    elif clean(noisy):
+        raise NotYet(
+            "the pair is swapped: the clean images are the inputs and the noisy ones the targets. The network would "
+            "learn "
+            "to add noise."
+        )
+    elif np.allclose(noisy, target) or np.allclose(np.clip(target, 0, 1), noisy):
+        raise NotYet(
+            "the targets are noisy as well, with the same noise as the inputs. Copying is then perfect, and nothing is "
+            "denoised. Did you write into `images`?"
+        )
+    elif np.allclose(target, noisy - images, atol=1e-6):
+        raise NotYet("the target is the noise itself. What this network is to produce are the clean images.")
+    elif np.std(target - images) > 0.01 and abs(np.mean(target - images)) < 0.1 and 0.9 < _share(target, images):
+        raise NotYet("the targets are noisy as well. The target is what the network is to produce: the clean images.")
+    else:
+        raise NotYet("the targets are not the clean images, untouched.")
+
+
+def _share(target, images) -> float:
+    return np.corrcoef(target.ravel(), images.ravel())[0, 1]
 
 
 def _clipped_normal(noisy, images, sd) -> bool:
@@ -211,113 +266,112 @@ def _clipped_normal(noisy, images, sd) -> bool:
     share = ndtr((np.clip(noisy, 0, 1) - images) / sd)
     filler = np.random.default_rng().random(share.shape)
     share = np.where(noisy <= 0, filler * share, np.where(noisy >= 1, 1 - filler * (1 - share), share))
-    return looks_uniform(share)
+    return looks_standard_normal(ndtri(np.clip(share, 1e-12, 1 - 1e-12)))
 
 
-def _shared(noisy, images, axis) -> bool:
-    """Whether there is noise, and the same along ``axis``."""
-    noise = _noise(noisy, images)
-    return np.nanstd(noise) > 1e-3 and constant_along(noise, axis)
+def uniform_codes(function: Callable) -> None:
+    """Lesson 01, exercise 3. ``function(codes, number, rng)`` returns codes drawn uniformly from the data's box.
 
-
-def _replaced(noisy, images) -> bool:
-    """Whether a part of the pixels is as it was, and the others are not."""
-    return 0.01 < np.mean(np.isclose(noisy, images, atol=1e-6)) < 1
-
-
-def _is(array, images) -> bool:
-    return np.allclose(array, images, atol=1e-6)
-
-
-def _right_pair(output, images, sd, rng):
-    noisy, target = output
-    inside = noisy.min() >= 0 and noisy.max() <= 1
-    shared = _shared(noisy, images, 0) or _shared(noisy, images, (1, 2, 3))
-    return _is(target, images) and inside and _clipped_normal(noisy, images, sd) and not shared
-
-
-def _describe_pair(output, images, sd, rng):
-    noisy, target = output
-    if not _is(target, images):
-        return "the targets are not the clean images, untouched."
-    spread = np.nanstd(_noise(noisy, images)[np.abs(images - 0.5) < 0.1])
-    return (
-        f"the inputs are not images plus normal noise of standard deviation {sd:.3f}, clipped. Around pixels near 0.5 "
-        f"the noise has standard deviation {spread:.3f}."
+    It gets a NumPy array ``(n, d)``, an int and a NumPy Generator. It returns ``(number, d)``: dimension by dimension
+    uniform between the smallest and the largest code.
+    """
+    judge(
+        function,
+        _examine_codes,
+        "Uniform between the bounds of each dimension.",
+        arguments=("codes", "number", "rng"),
+        tensors=False,
     )
 
 
-DENOISING_PAIR = Exercise(
-    ("images", "noise_sd", "rng"),
-    _draw_clean,
-    _right_pair,
+CODE_AXES = ("rows", "dimensions")
+CODES_SHARED = {
+    ("rows",): "one draw serves all rows: every code is the same. Give `rng` a size.",
     (
-        mistake(
-            "there is no noise: inputs and targets are both the clean images. A network learns to copy them.",
-            lambda output, images, *_: _is(output[0], images) and _is(output[1], images),
-        ),
-        mistake(
-            "the pair is swapped: the clean images are the inputs and the noisy ones the targets. The network would "
-            "learn to add noise.",
-            lambda output, images, *_: _is(output[0], images),
-        ),
-        mistake(
-            "the targets are noisy as well, with the same noise as the inputs. Copying is then perfect, and nothing "
-            "is denoised. Did you write into `images`?",
-            lambda output, images, *_: (
-                np.allclose(output[0], output[1]) or np.allclose(np.clip(output[1], 0, 1), output[0])
-            ),
-        ),
-        mistake(
-            "the targets are noisy as well. The target is what the network is to produce: the clean images.",
-            lambda output, images, *_: np.std(output[1] - images) > 0.02 and abs(np.mean(output[1] - images)) < 0.1,
-        ),
-        mistake(
-            "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another "
-            "denoising task: add Gaussian noise to every pixel, with the standard deviation noise_sd.",
-            lambda output, images, *_: _is(output[1], images) and _replaced(output[0], images),
-        ),
-        mistake(
-            "there is one noise pattern for all images. The network subtracts that one pattern and learns nothing "
-            "else: give the noise the shape of the images.",
-            lambda output, images, *_: _is(output[1], images) and _shared(output[0], images, 0),
-        ),
-        mistake(
-            "there is one number of noise for each image: it makes the whole image lighter or darker. Give the noise "
-            "the shape of the images.",
-            lambda output, images, *_: _is(output[1], images) and _shared(output[0], images, (1, 2, 3)),
-        ),
-        mistake(
-            "the inputs are not clipped: some pixels are below 0 or above 1, where no image has any.",
-            lambda output, images, sd, rng: (
-                _is(output[1], images)
-                and (output[0].min() < 0 or output[0].max() > 1)
-                and _clipped_normal(output[0], images, sd)
-            ),
-        ),
-        mistake(
-            "noise_sd is used as a variance (or squared). The noise must have the standard deviation noise_sd: 0.25 "
-            "as a variance would be a standard deviation of 0.5.",
-            lambda output, images, sd, rng: _is(output[1], images) and _clipped_normal(output[0], images, sd**0.5),
-            lambda output, images, sd, rng: _is(output[1], images) and _clipped_normal(output[0], images, sd**2),
-        ),
-        mistake(
-            "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which "
-            "method of `rng` draws that?",
-            lambda output, images, *_: _is(output[1], images) and np.min(output[0] - images) > -1e-5,
-        ),
-        mistake(
-            "the noise is uniform, not normal: there is none beyond a fixed bound.",
-            lambda output, images, sd, rng: _is(output[1], images) and np.max(np.abs(output[0] - images)) < 1.8 * sd,
-        ),
-    ),
-    lambda images, *_: dict(zip(("n", "height", "width", "channels"), images.shape, strict=True)),
-    ("n", "height", "width", "channels"),
-    "Noisy inputs, clean targets.",
-    satisfies,
-    describe=_describe_pair,
-    trials=2,
-    tensors=False,
-    draws=True,
-    parts=2,
+        "dimensions",
+    ): "one draw serves all dimensions of a code, so the codes lie on a line, the diagonal of the box. Draw a "
+    "number for each dimension.",
+    CODE_AXES: "one draw serves all rows and all dimensions. Give `rng` a size.",
+}
+WIDTH_WORDS = (
+    "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for one "
+    "sign of min "
+    "at most: these codes have dimensions of both kinds."
 )
+BOUNDS = {
+    "this is the published x * (max - abs(min)), which never goes below zero. Look at the smallest code that you "
+    "draw: half "
+    "of the code plane is never decoded.": (lambda low, high: (0 * low, high - np.abs(low)),),
+    "the draws start at 0: x * (max - min) has the right width, but min is not added. Compare the smallest draw "
+    "with the "
+    "smallest code.": (lambda low, high: (0 * low, high - low),),
+    WIDTH_WORDS: (
+        lambda low, high: (low, low + high),
+        lambda low, high: (low, low + high - np.abs(low)),
+        lambda low, high: (low, low + high + np.abs(low)),
+        lambda low, high: (0 * low, high + np.abs(low)),
+        lambda low, high: (0 * low, high),
+        lambda low, high: (high, high + high - low),
+        lambda low, high: (-np.abs(high), np.abs(high)),
+    ),
+    "the draws lie in (0, 1) whatever the codes are: they are not scaled to the bounds.": (
+        lambda low, high: (0 * low, 0 * high + 1),
+    ),
+    "the draws lie in (-1, 1) whatever the codes are: they are not scaled to the bounds.": (
+        lambda low, high: (0 * low - 1, 0 * high + 1),
+    ),
+    "there is one pair of bounds for all dimensions. Take minimum and maximum along the axis of the codes, or a narrow "
+    "dimension is drawn far outside its data.": (lambda low, high: (low * 0 + low.min(), high * 0 + high.max()),),
+}
+
+
+def _examine_codes(call: Call) -> None:
+    """Dimension 0 is positive throughout; the others have both signs, and further to reach above zero than below."""
+    rng = np.random.default_rng()
+    for number in (3000, 150):
+        low = -rng.uniform(0.5, 4, 4)
+        high = rng.uniform(1, 5, 4) - low
+        low[0], high[0] = rng.uniform(1, 2), rng.uniform(3, 4)
+        codes = (low + (high - low) * rng.beta(2, 3, (271, 4))).astype(np.float32)
+        inputs = (codes, number, np.random.default_rng(rng.integers(2**32)))
+        output = call(*inputs)
+        check_shape(output.shape, ("number", "d"), {"n": len(codes), "d": 4, "number": number})
+        call.finite(output)
+        _check_codes(output.astype(np.float64), codes.astype(np.float64))
+        check_fresh(call, inputs)
+
+
+def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    if np.isin(output.astype(np.float32), codes.astype(np.float32)).mean() > 0.5:
+        raise NotYet(
+            "these are rows of `codes`, drawn again. They decode to images that you have already; the exercise is "
+            "about "
+            "the space between them."
+        )
+    if np.array_equal(output, np.round(output)):
+        raise NotYet("the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?")
+    right = (output - low) / (high - low)
+    spread = output.std(axis=0)
+    own = (output - output.mean(axis=0)) / spread if spread.all() else right
+    shared = sharing(own, CODE_AXES, CODES_SHARED)
+    if shared:
+        raise NotYet(shared)
+    if all(looks_uniform(column) for column in right.T) and looks_uniform(right):
+        return
+    for words, bounds in BOUNDS.items():
+        for function in bounds:
+            one, other = function(low, high)
+            share = (output - np.minimum(one, other)) / np.abs(other - one)
+            if all(looks_uniform(column) for column in share.T):
+                raise NotYet(words)
+    if looks_standard_normal(own):
+        raise NotYet("these are normal draws. A uniform one has the same density all over the box, and none beyond.")
+    raise NotYet(
+        f"in dimension 0 the codes run from {low[0]:.2f} to {high[0]:.2f}, and your draws from "
+        f"{output[:, 0].min():.2f} to "
+        f"{output[:, 0].max():.2f} with mean {output[:, 0].mean():.2f}; in dimension 1 from {low[1]:.2f} to "
+        f"{high[1]:.2f}, and "
+        f"your draws from {output[:, 1].min():.2f} to {output[:, 1].max():.2f}. They are not uniform between the "
+        f"bounds."
+    )

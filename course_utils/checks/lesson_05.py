@@ -1,28 +1,70 @@
-"""Inputs, answers and usual mistakes of lesson 05: a log-likelihood, a grid of prior quantiles, a path between codes.
+"""Lesson 05, a VAE on Fashion-MNIST: exercises 1 to 3, ``log_likelihood``, ``prior_grid``, ``interpolate``."""
 
-``checks`` says what each function gets and returns.
-"""
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
-from course_utils.checks.comparing import Exercise, draw_normal, equals, in_float64, mistake, satisfies, sizes
-
-# ---- Bernoulli log-likelihood from logits ----
-
-
-def _draw_logits(rng):
-    (batch,) = sizes(rng, 1)
-    images = (rng.random((batch, 28, 28, 1)) < 0.3).astype(np.float32)
-    return images, 2 * draw_normal(rng, batch, 28, 28, 1)
+from course_utils.checks.calling import Call, NotYet, check_shape
+from course_utils.checks.judging import judge
+from course_utils.checks.values import Values
 
 
-def _likelihood_terms(images, logits):
+def log_likelihood(function: Callable) -> None:
+    """Lesson 05, exercise 1. ``function(images, logits)`` returns the Bernoulli log-likelihood of each image.
+
+    It gets two tensors ``(batch, 28, 28, 1)``, binary pixels and real logits, a few of them far from 0. It returns
+    ``(batch,)``, in nats.
+    """
+    rng = np.random.default_rng()
+    judge(
+        function,
+        lambda call: _examine_likelihood(call, [_logits(rng) for _ in range(4)]),
+        "Nats for each image, summed over its 784 pixels.",
+        arguments=("images", "logits"),
+        nan_hint=OVERFLOW,
+    )
+
+
+BATCH = 5
+OVERFLOW = (
+    "Two logits are 120 and -120 here: the sigmoid is then 0 or 1 in float32, and a logarithm of it, or of an "
+    "exponential, is not finite. Simplify until neither is left"
+)
+
+
+def _logits(rng):
+    images = (rng.random((BATCH, 28, 28, 1)) < 0.3).astype(np.float32)
+    return images, (2 * rng.normal(size=images.shape)).astype(np.float32)
+
+
+def _saturated(images, logits):
+    """The last image gets two pixels that the logits are sure of, wrongly: where a sigmoid is 0 or 1."""
+    images, logits = images.copy(), logits.copy()
+    images[-1, 0, :2, 0], logits[-1, 0, :2, 0] = (1, 0), (-120, 120)
+    return images, logits
+
+
+def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
+    LIKELIHOOD.examine(call, trials)
+    for inputs in trials[:2]:
+        saturated = _saturated(*inputs)
+        output, right = call(*saturated), LIKELIHOOD.right(*np.float64(saturated))
+        call.finite(output)
+        if not np.allclose(output, right, rtol=1e-4):
+            raise NotYet(
+                f"the values are right but where a logit is far from 0: with logits of 120 and -120 an image gets "
+                f"{output[-1]:.1f} where {right[-1]:.1f} is right. The probability is clipped or rounded: compute "
+                "from the logits, without a sigmoid."
+            )
+
+
+def _pixels(terms):
+    return lambda images, logits: np.sum(terms(images, logits), axis=(1, 2, 3))
+
+
+def _log_bernoulli(images, logits):
     return images * logits - np.logaddexp(0, logits)
-
-
-def _pixels(terms, reduce=np.sum):
-    return in_float64(lambda images, logits: reduce(terms(images, logits), axis=(1, 2, 3)))
 
 
 def _clipped(floor):
@@ -35,82 +77,79 @@ def _clipped(floor):
     return terms
 
 
-def _either_sign(terms):
-    """Answers from terms that are wrong themselves, summed or averaged over pixels, perhaps with the wrong sign too."""
-    signed = (terms, lambda *inputs: -terms(*inputs))
-    return [_pixels(each, reduce) for each in signed for reduce in (np.sum, np.mean)]
-
-
-LOG_LIKELIHOOD = Exercise(
-    ("images", "logits"),
-    _draw_logits,
-    _pixels(_likelihood_terms),
-    (
-        mistake(
-            "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be "
-            "surer than 0.73, and the images stay grey.",
-            *_either_sign(lambda images, logits: _likelihood_terms(images, expit(logits))),
+UNTOLD = "the logits are read as probabilities, because the cross-entropy was not told what they are: `from_logits`."
+LIKELIHOOD = Values(
+    terms=lambda images, logits: {
+        "x ln p": _pixels(lambda x, logits: -x * np.logaddexp(0, -logits))(images, logits),
+        "(1 - x) ln(1 - p)": _pixels(lambda x, logits: -(1 - x) * np.logaddexp(0, logits))(images, logits),
+    },
+    axes=lambda images, logits: {"batch": BATCH, "height or width": 28},
+    shape=("batch",),
+    sizes={"batch": BATCH, "pixels": 784, "rows": 28},
+    other_forms={
+        "x ln p": {
+            "Where x ln p belongs stands x * logit.": _pixels(lambda x, logits: x * logits),
+            "Where ln p belongs stands p: a logarithm is missing.": _pixels(lambda x, logits: x * expit(logits)),
+        },
+        "(1 - x) ln(1 - p)": {
+            "The softplus of -logit stands where that of the logit belongs.": _pixels(
+                lambda x, logits: -(1 - x) * np.logaddexp(0, -logits)
+            ),
+            "Where ln(1 - p) belongs stands 1 - p: a logarithm is missing.": _pixels(
+                lambda x, logits: (1 - x) * expit(-logits)
+            ),
+            "The factor 1 - x is missing: ln(1 - p) counts for every pixel.": _pixels(
+                lambda x, logits: -np.logaddexp(0, logits)
+            ),
+        },
+    },
+    mistakes={
+        "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer "
+        "than 0.73, and the images stay grey.": _pixels(lambda x, logits: _log_bernoulli(x, expit(logits))),
+        UNTOLD: (_pixels(_clipped(np.float32(1e-7))), _pixels(_clipped(np.float32(0)))),  # tf_keras, and Keras 3
+        "the images are inverted (1 - x): the ones are scored with the probability of a zero. Training would draw the "
+        "background.": _pixels(lambda x, logits: _log_bernoulli(1 - x, logits)),
+        "x * logit is right, and the softplus is that of -logit: with the logit it is.": _pixels(
+            lambda x, logits: x * logits - np.logaddexp(0, -logits)
         ),
-        mistake(
-            "the logits are read as probabilities, because the cross-entropy was not told that they are logits: "
-            "`from_logits`.",
-            *_either_sign(_clipped(np.float32(1e-7))),  # tf_keras
-            *_either_sign(_clipped(np.float32(0))),  # Keras 3
+        "the softplus is added, and it is to be subtracted.": _pixels(
+            lambda x, logits: x * logits + np.logaddexp(0, logits)
         ),
-        mistake(
-            "you take the mean over pixels. The log-likelihood of an image is the sum: with the mean the KL weighs "
-            "784 times too much, and every code falls back to the prior.",
-            _pixels(_likelihood_terms, np.mean),
-            _pixels(lambda images, logits: -_likelihood_terms(images, logits), np.mean),
-            in_float64(lambda images, logits: np.mean(_likelihood_terms(images, logits))),
-            in_float64(lambda images, logits: -np.mean(_likelihood_terms(images, logits))),
+        "the softplus is missing: x * logit alone is no log probability.": _pixels(lambda x, logits: x * logits),
+        "x * logit is missing: this is minus the softplus alone.": _pixels(lambda x, logits: -np.logaddexp(0, logits)),
+        "this is a squared error: a Gaussian likelihood, and the pixels are binary.": _pixels(
+            lambda x, logits: -((x - expit(logits)) ** 2)
         ),
-        mistake(
-            "the sign is wrong: this is the cross-entropy, minus the log-likelihood. A log probability is never "
-            "positive.",
-            _pixels(lambda images, logits: -_likelihood_terms(images, logits)),
-        ),
-        mistake(
-            "the images are inverted (1 - x): the ones are scored with the probability of a zero. Training would "
-            "draw the background.",
-            *_either_sign(lambda images, logits: _likelihood_terms(1 - images, logits)),
-        ),
-        mistake(
-            "you take the mean over the batch. One value for each image is asked for, shape (batch,).",
-            in_float64(lambda images, logits: np.mean(np.sum(_likelihood_terms(images, logits), axis=(1, 2, 3)))),
-            in_float64(lambda images, logits: -np.mean(np.sum(_likelihood_terms(images, logits), axis=(1, 2, 3)))),
-        ),
-        mistake(
-            "you take the sum over the batch. One value for each image is asked for, shape (batch,).",
-            in_float64(lambda images, logits: np.sum(_likelihood_terms(images, logits))),
-            in_float64(lambda images, logits: -np.sum(_likelihood_terms(images, logits))),
-        ),
-    ),
-    lambda images, logits: {"batch": len(images), "height or width": 28},
-    ("batch",),
-    "Nats for each image, summed over its 784 pixels.",
-    equals,
-    nan_hint="Logits may be negative: do not take their logarithm, nor that of a sigmoid that has reached 0",
+    },
+    words={
+        "-1": "The sign is wrong: this is the cross-entropy, minus the log-likelihood. A log probability is never "
+        "positive.",
+        "1/pixels": "You take the mean over pixels. The log-likelihood of an image is the sum: with the mean the KL "
+        "weighs 784 times too much, and every code falls back to the prior.",
+        "1/rows": "You average over rows or columns of the image: sum over all its pixels.",
+    },
 )
 
 
-# ---- the grid of prior quantiles ----
+def prior_grid(function: Callable) -> None:
+    """Lesson 05, exercise 2. ``function(number)`` returns a grid of codes, each for the same share of a prior N(0, I).
+
+    It gets an int. It returns ``(number * number, 2)``: all pairs, in any order, of the quantiles (i + 0.5) / number of
+    N(0, 1), for i from 0 to number - 1.
+    """
+    judge(
+        function,
+        lambda call: [_examine_grid(call(number), number) for number in (5, 4, 9)],
+        "Each code stands for the same share of the prior.",
+        arguments=("number",),
+    )
 
 
-def _axis_values(output):
-    """The different values of each of the two columns, in order."""
-    return [np.unique(np.round(column.astype(np.float64), 3)) for column in output.T]
-
-
-def _grid(output, values) -> bool:
+def _is_grid(output, values) -> bool:
     """Whether the rows are all pairs of ``values``, in any order."""
     pairs = np.stack(np.meshgrid(values, values), axis=-1).reshape(-1, 2)
     near = np.abs(output[:, None] - pairs).max(axis=-1) < 1e-3
     return bool((near.sum(axis=0) == 1).all() and (near.sum(axis=1) == 1).all())
-
-
-def _quantiles(number):
-    return (np.arange(number) + 0.5) / number
 
 
 def _equally_spaced(values) -> bool:
@@ -118,146 +157,161 @@ def _equally_spaced(values) -> bool:
     return len(values) > 2 and bool(np.isfinite(values).all()) and np.ptp(steps) < 0.02 * np.abs(steps).max()
 
 
-PRIOR_GRID = Exercise(
-    ("number",),
-    lambda rng: (int(rng.integers(4, 10)),),
-    lambda output, number: _grid(output, ndtri(_quantiles(number))),
-    (
-        mistake(
+def _examine_grid(output: np.ndarray, number: int) -> None:
+    check_shape(
+        output.shape,
+        ("number * number", "two"),
+        {"number * number": number**2, "two": 2},
+        "One pair a row: each of `number` values on one axis with each on the other.",
+    )
+    middles = (np.arange(number) + 0.5) / number
+    quantiles = ndtri(middles)
+    if _is_grid(output, quantiles):
+        return
+    output = output.astype(np.float64)
+    if np.isnan(output).any():
+        raise NotYet("the function returns NaN. A quantile exists for probabilities between 0 and 1 only.")
+    axes = [np.unique(np.round(column, 3)) for column in output.T]
+    if not output.any():
+        raise NotYet("not started yet? The function returns zeros only.")
+    if np.isinf(output).any():
+        raise NotYet(
             "the quantiles 0 and 1 of a normal lie at infinity. Take the middle of each of `number` equal slices of "
-            "probability.",
-            lambda output, number: np.isinf(output).any(),
-        ),
-        mistake(
+            "probability."
+        )
+    if np.allclose(output[:, 0], output[:, 1]):
+        raise NotYet(
+            "these are not all pairs: both coordinates run together, along the diagonal. Each value of one axis meets "
+            "each value of the other."
+        )
+    if all(len(values) == number and np.allclose(values, quantiles, atol=2e-3) for values in axes):
+        raise NotYet("the values are the quantiles, but these are not all pairs of them: some come twice, some never.")
+    for scale in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5)):
+        if _is_grid(output / scale, quantiles):
+            raise NotYet(f"every code is the right one times {scale:.3g}: N(0, 1) has the standard deviation 1.")
+    if 0 <= output.min() and output.max() <= 1 and all(_equally_spaced(values) for values in axes):
+        raise NotYet(
             "these are uniform quantiles, not pushed through the inverse of the normal's distribution function. They "
-            "lie in (0, 1): three quarters of the code plane are never shown.",
-            lambda output, number: (
-                _grid(output, _quantiles(number))
-                or (output.min() >= 0 and output.max() <= 1 and all(_equally_spaced(v) for v in _axis_values(output)))
-            ),
-        ),
-        mistake(
+            "lie in (0, 1): three quarters of the code plane are never shown."
+        )
+    if all(_equally_spaced(values) for values in axes):
+        raise NotYet(
             "the codes have equal spacing. The prior does not: space the probabilities equally, and the codes crowd "
-            "where the prior is dense.",
-            lambda output, number: all(_equally_spaced(values) for values in _axis_values(output)),
-        ),
-        mistake(
-            "these are not all pairs: both coordinates run together, along the diagonal. Each value of one axis "
-            "meets each value of the other.",
-            lambda output, number: np.allclose(output[:, 0], output[:, 1]),
-        ),
-        mistake(
+            "where the prior is dense."
+        )
+    if all(_equally_spaced(ndtr(np.unique(np.round(column, 5)))) for column in output.T):
+        raise NotYet(
             "the codes are normal quantiles, but not at (i + 0.5) / number: the slices do not all hold the same "
-            "probability.",
-            lambda output, number: all(_equally_spaced(ndtr(values)) for values in _axis_values(output)),
-        ),
-    ),
-    lambda number: {"number * number": number**2, "two": 2},
-    ("number * number", "two"),
-    "Each code stands for the same share of the prior.",
-    satisfies,
-    describe=lambda output, number: (
-        f"the first coordinate runs from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; the quantiles of "
-        f"{number} equal slices run from {ndtri(0.5 / number):.3f} to {ndtri(1 - 0.5 / number):.3f}, in all pairs."
-    ),
-    trials=3,
-    shape_hint="One pair a row: each of `number` values on one axis with each on the other.",
-)
+            "probability."
+        )
+    raise NotYet(
+        f"the first coordinate takes {len(axes[0])} values from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; "
+        f"the quantiles of {number} equal slices run from {quantiles[0]:.3f} to {quantiles[-1]:.3f}, in all pairs."
+    )
 
 
-# ---- a straight path between two codes ----
+def interpolate(function: Callable) -> None:
+    """Lesson 05, exercise 3. ``function(start, end, steps)`` returns a straight path of codes from end to end.
+
+    It gets two tensors ``(d,)`` and an int. It returns ``(steps, d)``, equally spaced, both ends included.
+    """
+    rng = np.random.default_rng()
+    judge(
+        function,
+        lambda call: INTERPOLATE.examine(call, [_ends(rng, steps) for steps in (7, 3, 4, 9)]),
+        "Both ends included, and all steps equal.",
+        arguments=("start", "end", "steps"),
+    )
 
 
-def _draw_ends(rng):
-    dimensions, steps = sizes(rng, 2)
-    start, end = draw_normal(rng, dimensions), draw_normal(rng, dimensions)
+def _ends(rng, steps):
+    start, end = rng.normal(size=(2, 5)).astype(np.float32)
     start[0], end[0] = rng.uniform(0.5, 3, 2)  # where a path through logarithms is finite
     return start, end, steps
 
 
 def _path(times):
     def path(start, end, steps):
-        time = times(steps)[:, None]
+        time = np.asarray(times(steps), np.float64)[:, None]
         return (1 - time) * start + time * end
 
-    return in_float64(path)
+    return path
 
 
-def _from_zero_to_one(steps):
-    return np.linspace(0, 1, steps)
+def _time(steps):
+    return np.linspace(0, 1, steps)[:, None]
 
 
 def _slerp(start, end, steps):
-    time = _from_zero_to_one(steps)[:, None]
     angle = np.arccos(start @ end / np.linalg.norm(start) / np.linalg.norm(end))
-    return (np.sin((1 - time) * angle) * start + np.sin(time * angle) * end) / np.sin(angle)
+    return (np.sin((1 - _time(steps)) * angle) * start + np.sin(_time(steps) * angle) * end) / np.sin(angle)
 
 
-def _geometric(start, end, steps):
-    return start * (end / start) ** _from_zero_to_one(steps)[:, None]
+def _unequal_steps(outputs, trials):
+    for output, (start, end, _) in zip(outputs, trials, strict=True):
+        times = (output - start) @ (end - start) / np.sum((end - start) ** 2)
+        if not np.allclose(output, start + times[:, None] * (end - start), atol=1e-3):
+            return None
+    ends = (
+        "ends included"
+        if np.allclose(times[[0, -1]], [0, 1], atol=1e-3)
+        else f"from t = {times[0]:.3g} to {times[-1]:.3g}"
+    )
+    shares = ", ".join(f"{time:.3g}" for time in times[:4])
+    return f"the points lie on the straight line, {ends}, but the times are not equal steps from 0 to 1: {shares}, ..."
 
 
-def _through_logarithms(start, end, steps):
-    """The same, but without a value where both ends are negative."""
-    time = _from_zero_to_one(steps)[:, None]
-    return np.exp((1 - time) * np.log(start) + time * np.log(end))
-
-
-def _unequal_steps(output, start, end, steps):
-    if output.shape != (steps, len(start)):
-        return False
-    times = (output - start) @ (end - start) / np.sum((end - start) ** 2)
-    on_the_line = np.allclose(output, start + times[:, None] * (end - start), atol=1e-3)
-    return on_the_line and np.allclose(times[[0, -1]], [0, 1], atol=1e-3)
-
-
-INTERPOLATE = Exercise(
-    ("start", "end", "steps"),
-    _draw_ends,
-    _path(_from_zero_to_one),
-    (
-        mistake(
-            "the end is missing: the path stops one step short of it. With `steps` points there are steps - 1 gaps.",
-            _path(lambda steps: np.arange(steps) / steps),
+INTERPOLATE = Values(
+    terms=lambda start, end, steps: {"(1 - t) start": (1 - _time(steps)) * start, "t end": _time(steps) * end},
+    axes=lambda start, end, steps: {"steps": steps, "d": len(start)},
+    shape=("steps", "d"),
+    other_forms={
+        "(1 - t) start": {
+            "The start does not shrink: with t it must go, so that at t = 1 `end` stands alone.": (
+                lambda start, end, steps: start + 0 * _time(steps)
+            ),
+        },
+        "t end": {"The end does not grow with t.": lambda start, end, steps: end + 0 * _time(steps)},
+    },
+    mistakes={
+        "the end is missing: the path stops one step short of it. With `steps` points there are steps - 1 gaps.": (
+            _path(lambda steps: np.arange(steps) / steps)
         ),
-        mistake(
-            "the start is missing: the path begins one step after it. Both ends belong to it.",
-            _path(lambda steps: np.arange(1, steps + 1) / steps),
-            _path(lambda steps: np.arange(1, steps + 1) / (steps + 1)),
+        "the start is missing: the path begins one step after it. Both ends belong to it.": _path(
+            lambda steps: np.arange(1, steps + 1) / steps
         ),
-        mistake(
-            "the path has steps + 1 points. `steps` counts the points, both ends included.",
-            _path(lambda steps: np.linspace(0, 1, steps + 1)),
+        "both ends are missing: the path begins and ends between them.": _path(
+            lambda steps: np.arange(1, steps + 1) / (steps + 1)
         ),
-        mistake(
-            "the path is reversed: the first row must be `start`.",
-            _path(lambda steps: np.linspace(1, 0, steps)),
+        "both ends are missing: these are the middles of `steps` pieces.": _path(
+            lambda steps: (np.arange(steps) + 0.5) / steps
         ),
-        mistake(
-            "this is start + t * end, which overshoots: at t = 1 it must be `end` alone. What must shrink while t "
-            "grows?",
-            in_float64(lambda start, end, steps: start + _from_zero_to_one(steps)[:, None] * end),
+        "the path has steps + 1 points. `steps` counts the points, both ends included.": _path(
+            lambda steps: np.linspace(0, 1, steps + 1)
         ),
-        mistake(
-            "the steps are multiplied, not added: a path through logarithms. Codes may be negative, and the steps of "
-            "a straight path are all equal.",
-            in_float64(_geometric),
-            in_float64(_through_logarithms),
+        "the path has steps + 2 points. `steps` counts the points, both ends included.": _path(
+            lambda steps: np.linspace(0, 1, steps + 2)
         ),
-        mistake(
-            "the points lie on the straight line, ends included, but the steps are not equal: is there a logarithm "
-            "or an exponential in the times?",
-            _unequal_steps,
-            by=satisfies,
+        "the path has steps - 1 points. `steps` counts the points, both ends included.": _path(
+            lambda steps: np.linspace(0, 1, steps - 1)
         ),
-        mistake(
-            "this is the path along an arc (spherical interpolation). It has its uses in many dimensions, but a "
-            "straight line is asked for.",
-            in_float64(_slerp),
+        "both ends are missing from the rows: `steps` counts them too.": _path(
+            lambda steps: np.linspace(0, 1, steps + 2)[1:-1]
         ),
-    ),
-    lambda start, end, steps: {"steps": steps, "d": len(start)},
-    ("steps", "d"),
-    "Both ends included, and all steps equal.",
-    equals,
+        "the path is reversed: the first row must be `start`.": _path(lambda steps: np.linspace(1, 0, steps)),
+        "the path goes on beyond `end`: with `steps` points there are steps - 1 gaps.": _path(
+            lambda steps: np.arange(steps)
+        ),
+        "the steps are multiplied, not added: a path through logarithms. Codes may be negative, and the steps of a "
+        "straight path are all equal.": (
+            lambda start, end, steps: start * (end / start) ** _time(steps),
+            lambda start, end, steps: np.exp((1 - _time(steps)) * np.log(start) + _time(steps) * np.log(end)),
+        ),
+        "this is the path along an arc (spherical interpolation). It has its uses in many dimensions, but a straight "
+        "line is asked for.": _slerp,
+        "this is the way from `start`, t * (end - start): `start` is not added.": lambda start, end, steps: (
+            _time(steps) * (end - start)
+        ),
+    },
+    explain=_unequal_steps,
 )

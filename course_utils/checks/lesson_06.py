@@ -1,96 +1,121 @@
-"""Inputs, answer and usual mistakes of lesson 06: the covariance of the codes of a whole data set.
+"""Lesson 06, a VAE on avatars: exercise 1, ``fitted_covariance``."""
 
-``checks`` says what the function gets and returns.
-"""
+from collections.abc import Callable
 
 import numpy as np
 
-from course_utils.checks.comparing import Exercise, mistake, satisfies
+from course_utils.checks.calling import NotYet
+from course_utils.checks.judging import judge
+from course_utils.checks.values import Values
 
 
-def _draw_codes(rng):
-    """Correlated means away from the origin, and spreads that differ between images."""
-    number, latent_dim = int(rng.integers(30, 60)), int(rng.integers(3, 7))
-    mean = rng.normal(size=(number, latent_dim)) @ rng.normal(size=(latent_dim, latent_dim)) + rng.normal(
-        0, 2, latent_dim
+def fitted_covariance(function: Callable) -> None:
+    """Lesson 06. ``function(mean, sd)`` returns the covariance of codes drawn for a whole set of images.
+
+    It gets the means and the standard deviations of the images' posteriors, NumPy arrays ``(n, d)``. It returns
+    ``(d, d)``: the covariance of a code that is drawn from the posterior of an image picked at random. The covariance
+    of the means may be divided by n or by n - 1.
+    """
+    rng = np.random.default_rng()
+    trials = [_posteriors(rng) for _ in range(3)]
+
+    def examine(call):
+        problems = []
+        for ddof in (1, 0):
+            try:
+                return _covariance(ddof).examine(call, trials)
+            except NotYet as problem:
+                problems.append(problem)
+        # The divisor with which a mistake has a name, if one has.
+        raise min(problems, key=lambda problem: "on fresh inputs" in str(problem))
+
+    judge(
+        function,
+        examine,
+        "The law of total variance: the spread of the means, plus the mean of the spreads.",
+        arguments=("mean", "sd"),
+        tensors=False,
     )
-    return mean.astype(np.float32), rng.uniform(0.2, 2.0, (number, latent_dim)).astype(np.float32)
 
 
-def _covariance(mean, sd, ddof=0):
-    return np.cov(mean, rowvar=False, ddof=ddof) + np.diag(np.mean(sd**2, axis=0))
+NUMBER, LATENT_DIM = 41, 5
 
 
-def _is(formula):
-    """A test: the output is what the formula gives, with the number of images or with one less as the divisor."""
-
-    def test(output, mean, sd):
-        mean, sd = mean.astype(np.float64), sd.astype(np.float64)
-        wanted = [np.asarray(formula(mean, sd, ddof)) for ddof in (0, 1)]
-        return any(output.shape == want.shape and np.allclose(output, want, rtol=1e-4, atol=1e-4) for want in wanted)
-
-    return test
+def _posteriors(rng):
+    """Correlated means away from the origin, and spreads that differ between images."""
+    mixing = rng.normal(size=(LATENT_DIM, LATENT_DIM)) + np.eye(LATENT_DIM)
+    mean = rng.normal(size=(NUMBER, LATENT_DIM)) @ mixing + rng.normal(0, 2, LATENT_DIM)
+    return mean.astype(np.float32), rng.uniform(0.2, 2.0, (NUMBER, LATENT_DIM)).astype(np.float32)
 
 
-def _gap(output, mean, sd):
-    want = _covariance(mean, sd)
-    row, column = np.unravel_index(np.argmax(np.abs(output - want)), want.shape)
-    return f"row {row}, column {column} is {output[row, column]:.4g} where {want[row, column]:.4g} is right."
+def _covariance(ddof: int) -> Values:
+    def between(mean, sd=None):
+        return np.cov(mean, rowvar=False, ddof=ddof)
 
+    def within(mean, sd):
+        return np.diag(np.mean(sd**2, axis=0))
 
-FITTED_COVARIANCE = Exercise(
-    ("mean", "sd"),
-    _draw_codes,
-    _is(_covariance),
-    (
-        mistake(
-            "the spread of each posterior is left out: this is the covariance of the means alone. Draws from it miss "
-            "the clouds around them.",
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof)),
-        ),
-        mistake(
-            "the covariance of the means is left out: this is the average posterior alone, without the places where "
-            "the posteriors sit.",
-            _is(lambda mean, sd, ddof: np.diag(np.mean(sd**2, axis=0))),
-        ),
-        mistake(
-            "standard deviations are added where variances belong: square them, then take the mean.",
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof) + np.diag(np.mean(sd, axis=0))),
-        ),
-        mistake(
-            "the mean of the standard deviations is squared. The mean of their squares is larger: square first.",
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof) + np.diag(np.mean(sd, axis=0) ** 2)),
-        ),
-        mistake(
-            "only the diagonal is there: the dimensions of the codes go together, and that is what makes a face.",
-            _is(lambda mean, sd, ddof: np.diag(np.var(mean, axis=0, ddof=ddof) + np.mean(sd**2, axis=0))),
-        ),
-        mistake(
-            "the mean of the codes is not subtracted: these are second moments about the origin.",
-            _is(lambda mean, sd, ddof: mean.T @ mean / (len(mean) - ddof) + np.diag(np.mean(sd**2, axis=0))),
-        ),
-        mistake(
-            "this is the sum over the images, not their mean: it grows with their number.",
-            _is(lambda mean, sd, ddof: len(mean) * _covariance(mean, sd)),
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof) + np.diag(np.sum(sd**2, axis=0))),
-        ),
-        mistake(
-            "these are correlations: the variance of every dimension became 1, or the means were divided by their "
-            "spread.",
-            _is(lambda mean, sd, ddof: np.corrcoef(mean, rowvar=False)),
-            _is(lambda mean, sd, ddof: np.corrcoef(mean, rowvar=False) + np.diag(np.mean(sd**2, axis=0))),
-        ),
-        mistake(
-            "the posterior variance is added to every entry. The dimensions of a posterior are independent: it "
-            "belongs on the diagonal, `np.diag`.",
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof) + np.mean(sd**2, axis=0)),
-            _is(lambda mean, sd, ddof: np.cov(mean, rowvar=False, ddof=ddof) + np.mean(sd**2)),
-        ),
-    ),
-    lambda mean, sd: {"batch": mean.shape[0], "latent_dim": mean.shape[1]},
-    ("latent_dim", "latent_dim"),
-    "The law of total variance: the spread of the means, plus the mean of the spreads.",
-    satisfies,
-    describe=_gap,
-    tensors=False,
-)
+    return Values(
+        terms=lambda mean, sd: {
+            "of the means' covariance": between(mean),
+            "of the posteriors' variance": within(mean, sd),
+        },
+        axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
+        shape=("latent_dim", "latent_dim"),
+        sizes={"images": NUMBER},
+        other_forms={
+            "of the means' covariance": {
+                "The mean of the codes is not subtracted: these are second moments about the "
+                "origin.": lambda mean, sd: mean.T @ mean / (len(mean) - ddof),
+                "Only the diagonal is there: the dimensions of the codes go together, and that is what makes a face.": (
+                    lambda mean, sd: np.diag(np.diag(between(mean)))
+                ),
+                "These are correlations: the means were divided by their spread.": lambda mean, sd: np.corrcoef(
+                    mean, rowvar=False
+                ),
+                "The means have lost their square: standard deviations stand where variances belong.": (
+                    lambda mean, sd: np.diag(np.std(mean, axis=0, ddof=ddof))
+                ),
+                "Absolute values of the covariances are taken, and dimensions may well go against each other.": (
+                    lambda mean, sd: np.abs(between(mean))
+                ),
+            },
+            "of the posteriors' variance": {
+                "Standard deviations are added where variances belong: square them, then take the mean.": (
+                    lambda mean, sd: np.diag(np.mean(sd, axis=0))
+                ),
+                "The mean of the standard deviations is squared. The mean of their squares is larger: square first.": (
+                    lambda mean, sd: np.diag(np.mean(sd, axis=0) ** 2)
+                ),
+                "The posterior variance is added to every entry. The dimensions of a posterior are independent: it "
+                "belongs on the diagonal, `np.diag`.": lambda mean, sd: (
+                    within(mean, sd).sum(axis=0) + 0 * within(mean, sd)
+                ),
+                "One mean variance is added to every entry: it belongs on the diagonal, one for each dimension.": (
+                    lambda mean, sd: np.mean(sd**2) + 0 * within(mean, sd)
+                ),
+                "One mean variance serves all dimensions: average over the images only.": lambda mean, sd: (
+                    np.mean(sd**2) * np.eye(len(sd.T))
+                ),
+                "The second part is the covariance of the standard deviations, and the mean of the variances belongs "
+                "there.": lambda mean, sd: np.cov(sd, rowvar=False, ddof=ddof),
+                "The second part is the variance of the standard deviations, and the mean of the variances belongs "
+                "there.": lambda mean, sd: np.diag(np.var(sd, axis=0, ddof=ddof)),
+                "A product of the standard deviations is averaged: the dimensions of a posterior are independent.": (
+                    lambda mean, sd: sd.T @ sd / len(sd)
+                ),
+                "Variances are squared once more.": lambda mean, sd: np.diag(np.mean(sd**4, axis=0)),
+            },
+        },
+        mistakes={
+            "these are correlations: the variance of every dimension became 1.": lambda mean, sd: (
+                (between(mean) + within(mean, sd)) / np.sqrt(np.outer(*[np.diag(between(mean) + within(mean, sd))] * 2))
+            ),
+            "this is the inverse, the precision, and the covariance is asked for.": lambda mean, sd: np.linalg.inv(
+                between(mean) + within(mean, sd)
+            ),
+            "this is a root of the covariance (a Cholesky factor), not the covariance.": lambda mean, sd: (
+                np.linalg.cholesky(between(mean) + within(mean, sd))
+            ),
+        },
+    )

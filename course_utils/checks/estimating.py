@@ -1,0 +1,207 @@
+"""An estimate of a KL, compared with the draws that it was made from (lesson 02, exercise 2)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_probability as tfp
+
+from course_utils.checks.calling import Call, NotYet, check_shape
+from course_utils.checks.noise import looks_standard_normal
+from course_utils.checks.recording import recorded
+from course_utils.checks.values import factor_name, factor_words, fitted
+
+tfd = tfp.distributions
+
+
+class Pair:
+    """Two distributions that remember the draws they are asked about, and their plain twins."""
+
+    def __init__(self, q: tfd.Distribution, p: tfd.Distribution):
+        self.plain_q, self.plain_p, self.asked = q.copy(), p.copy(), {"q": [], "p": []}
+        self.q = recorded(q, lambda value, _: self.asked["q"].append(value))
+        self.p = recorded(p, lambda value, _: self.asked["p"].append(value))
+
+    def ask(self, call: Call, number: int) -> "Seen":
+        for values in self.asked.values():
+            values.clear()
+        output = call(self.q, self.p, number)
+        check_shape(output.shape, (), {"number": number, "event": 3})
+        call.finite(output)
+        event = self.q.event_shape.num_elements() or 1
+        rows = [
+            np.concatenate([np.reshape(v, (-1, event)) for v in values]) if values else np.zeros((0, event))
+            for values in self.asked.values()
+        ]
+        of_q, of_p = (rows[i] if len(rows[i]) else rows[1 - i] for i in (0, 1))
+        draws = min(len(np.unique(x, axis=0)) for x in (of_q, of_p))
+        return Seen(float(output), number, draws, of_q, _log_prob(self.plain_q, of_q), _log_prob(self.plain_p, of_p))
+
+
+class Seen(NamedTuple):
+    """One call: its output, and the draws that it asked q and p about."""
+
+    output: float
+    number: int
+    draws: int  # different ones
+    x: np.ndarray  # (draws, event), what q was asked about
+    log_q: np.ndarray
+    log_p: np.ndarray
+
+
+def _log_prob(distribution, x):
+    return np.asarray(distribution.log_prob(np.float32(x if distribution.event_shape.rank else x[:, 0])), np.float64)
+
+
+NUMBERS = (7, 7, 40, 120)
+
+
+def examine_estimate(call: Call, pairs: list[tuple]) -> None:
+    """Raise NotYet unless the function returns the mean of log q - log p over draws of its own from q.
+
+    The fifth pair is one of near neighbours, and is asked often. The first is asked for many draws at the end.
+    """
+    pairs = [Pair(q, p) for q, p in pairs]
+    seen = []
+    for i, pair in enumerate(pairs):
+        seen.append([pair.ask(call, number) for number in (NUMBERS if i != 4 else (3,) * 20)])
+        if not any(one.draws for one in seen[0]) and any(one.output for one in seen[0]):
+            _without_draws(seen[0][0], pairs[0])
+    calls = [one for several in seen for one in several]
+    outputs = np.array([one.output for one in calls])
+    if not outputs.any():
+        raise NotYet("not started yet? The function returns zeros only.")
+    if not all(one.draws for one in calls):
+        raise NotYet("some calls draw nothing: compare log q and log p at `number` draws from q, in every call.")
+    if all(np.array_equal(a.x, b.x) for a, b, *_ in seen):
+        raise NotYet("the same draws come back on every call. Is there a fixed seed inside the function?")
+    if len({one.draws for one in calls}) == 1:
+        raise NotYet(f"the function makes {calls[0].draws} draws whatever `number` says: use all `number` draws.")
+    from_q = all(_drawn_from(pair.plain_q, several) for pair, several in zip(pairs, seen, strict=True))
+    from_p = not from_q and all(_drawn_from(pair.plain_p, s) for pair, s in zip(pairs[:4], seen, strict=False))
+    _name(calls, outputs, from_p)
+    few = [one for one in calls if one.draws < one.number]
+    if few:
+        raise NotYet(
+            f"only {few[-1].draws} different draws are made where `number` is {few[-1].number}: the error of an "
+            f"estimate "
+            "falls with the root of their number."
+        )
+    if not from_q:
+        raise NotYet("the points are no draws from q. The first distribution of a KL is the one you average under.")
+    many = pairs[0].ask(call, 20_000) if call.seconds < 0.03 else None
+    if many and many.draws < 15_000:
+        raise NotYet(f"only {many.draws} draws are made where `number` is 20000: use all `number` draws.")
+
+
+def _without_draws(one: Seen, pair: Pair) -> None:
+    exact = float(tfd.kl_divergence(pair.plain_q, pair.plain_p))
+    if abs(one.output - exact) < 1e-3 * exact:
+        raise NotYet(
+            "this is the closed form of two normals, exact and without a draw. The exercise asks for an estimate from "
+            "`number` draws, which also works where there is no formula."
+        )
+    raise NotYet(
+        f"no draws are compared: it returns {one.output:.4g} for a KL of {exact:.4g}. Draw from q with `sample`, "
+        f"and ask "
+        "both distributions for their `log_prob` at the same draws."
+    )
+
+
+def _drawn_from(distribution, several: list[Seen]) -> bool:
+    x = np.concatenate([one.x for one in several])
+    if not isinstance(distribution, tfd.Normal | tfd.MultivariateNormalDiag):
+        return True
+    return looks_standard_normal(np.ravel((x - np.asarray(distribution.mean())) / np.asarray(distribution.stddev())))
+
+
+def _name(calls: list[Seen], outputs: np.ndarray, from_p: bool) -> None:
+    """Raise NotYet with the first formula over its own draws that gives every output; return for the right one."""
+    log_q, log_p = (np.array(v) for v in zip(*[(np.mean(one.log_q), np.mean(one.log_p)) for one in calls], strict=True))
+    ratio, number = log_q - log_p, np.array([one.number for one in calls], float)
+    draws = np.array([max(one.draws, 1) for one in calls], float)
+
+    def mean(function):
+        """Of each call; NaN where q and p were asked about different numbers of draws."""
+        pairs = [(one.log_q, one.log_p) for one in calls]
+        return np.array([np.mean(function(q, p)) if len(q) == len(p) else np.nan for q, p in pairs])
+
+    size = np.array([np.mean(np.abs(one.log_q)) + np.mean(np.abs(one.log_p)) for one in calls])
+    # With p / q - 1, whose mean is 0, an estimate is still one of the KL, and steadier (Schulman's k3).
+    for right in (ratio, mean(lambda q, p: q - p + np.exp(p - q) - 1)):
+        if np.all(np.abs(outputs - right) < 1e-4 * np.abs(right) + 2e-5 * size) and not from_p:
+            return
+    source = "The samples come from p, and q is the one that you average under."
+    if from_p and np.allclose(outputs, -ratio, rtol=1e-3, atol=1e-4):
+        raise NotYet("this is the reversed divergence, KL(p||q). Draw from q, and put log q first.")
+    if from_p and np.allclose(outputs, ratio, rtol=1e-3, atol=1e-4):
+        raise NotYet(f"{source[0].lower()}{source[1:]} So this is not KL(q||p) but minus the other one.")
+    first = f"{source} " if from_p else ""
+    divided = {
+        "this is the sum over the draws, not their mean: it grows with `number`.": draws,
+        "the sum is divided by `number` - 1: a mean of draws from q divides by `number`.": draws
+        / np.maximum(draws - 1, 1),
+        "the mean is divided by `number` once more.": 1 / number,
+        "the sum is divided by the root of `number`, and a mean divides by `number`.": np.sqrt(draws),
+        "the sum of a part of the draws is divided by `number`.": draws / number,
+    }
+    for words, factor in ("", 1.0), *divided.items():
+        fit = fitted(outputs, [ratio * factor])
+        names = None if fit is None else factor_name(fit[0], {})
+        if names or (names == [] and words):
+            signed = {"-1": "the sign is wrong: the negated divergence. A KL is never negative."}
+            raise NotYet(f"{first}{words} {factor_words(names, signed)}".strip())
+    whole = {
+        "densities stand where their logarithms belong: use `log_prob`, not `prob`.": mean(
+            lambda q, p: np.exp(q) - np.exp(p)
+        ),
+        "densities weigh the draws, which are already as frequent as q says: a plain mean is right.": mean(
+            lambda q, p: np.exp(q) * (q - p)
+        ),
+        "the logarithm is missing: this is the mean ratio of the densities.": mean(lambda q, p: np.exp(q - p)),
+        "the mean of the ratio is taken before its logarithm: take the logarithm of each draw first.": np.log(
+            mean(lambda q, p: np.exp(q - p))
+        ),
+        "log q is divided by log p: subtract.": mean(lambda q, p: q / p),
+        "an absolute value is taken of each draw. Single draws are negative, and have to be.": mean(
+            lambda q, p: np.abs(q - p)
+        ),
+        "an absolute value is taken of the estimate. A KL is never negative, but an honest estimate of a small one "
+        "may be.": np.abs(ratio),
+        "a negative estimate is cut to 0. A KL is never negative, but an honest estimate of a small one may be.": (
+            np.maximum(ratio, 0)
+        ),
+        "negative draws are cut to 0. Single draws are negative, and have to be.": mean(
+            lambda q, p: np.maximum(q - p, 0)
+        ),
+        "the differences are squared.": mean(lambda q, p: (q - p) ** 2),
+        "the median of the draws is taken, and the mean is right.": np.array(
+            [
+                np.median(one.log_q) if len(one.log_q) != len(one.log_p) else np.median(one.log_q - one.log_p)
+                for one in calls
+            ]
+        ),
+    }
+    for words, answer in whole.items():
+        for scale, extra in (
+            (1, ""),
+            (-1, " The sign is wrong too."),
+            (0.5, ""),
+            (number, " And it is summed, not averaged."),
+        ):
+            if np.allclose(outputs, scale * answer, rtol=1e-3, atol=1e-4):
+                raise NotYet(f"{first}{words}{extra}")
+    fit = fitted(outputs, [log_q, -log_p])
+    for name, c in zip(("log q", "log p"), fit if fit is not None else (), strict=False):
+        if abs(c) < 1e-3:
+            raise NotYet(f"{first}{name} is missing: one of the two log densities alone is no KL.")
+        if abs(c + 1) < 1e-3:
+            raise NotYet(f"{first}{name} has the wrong sign: log q - log p.")
+        if abs(c - 1) > 1e-3:
+            raise NotYet(f"{first}{name} is there {c:.3g} times, and belongs once.")
+    worst = int(np.argmax(np.abs(outputs - ratio)))
+    if np.abs(outputs - ratio)[worst] > 1e-3 * size[worst]:
+        raise NotYet(
+            f"{first}for {calls[worst].number} draws it returns {outputs[worst]:.4g}, and the mean of log q - log p "
+            f"over "
+            f"those draws is {ratio[worst]:.4g}. Work it out for one draw by hand."
+        )
