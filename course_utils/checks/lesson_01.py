@@ -151,10 +151,12 @@ def denoising_pair(function: Callable) -> None:
 def _examine_pairs(call: Call) -> None:
     """Two strengths of noise: a variance in place of a standard deviation shows in both."""
     rng = np.random.default_rng()
-    for sd in rng.uniform([0.03, 0.1], [0.05, 0.2]):
-        images = rng.random((40, 20, 26, 1), np.float32)
-        images[rng.random(images.shape) < 0.1] = 0
-        images[rng.random(images.shape) < 0.1] = 1
+    for sd in rng.uniform([0.03, 0.08], [0.05, 0.12]):
+        images = rng.uniform(0.35, 0.65, (40, 20, 26, 1)).astype(np.float32)  # where clipping hides no noise
+        anywhere = rng.random(images.shape) < 0.2
+        images[anywhere] = rng.random(anywhere.sum())
+        images[rng.random(images.shape) < 0.05] = 0
+        images[rng.random(images.shape) < 0.05] = 1
         inputs = (images, float(sd), np.random.default_rng(rng.integers(2**32)))
         _check_pair(call(*inputs), images, sd)
         check_fresh(call, inputs)

@@ -413,7 +413,7 @@ def _name_mean(estimates: dict) -> None:
         return
     best = min(EXPECTED, key=lambda words: distance(EXPECTED[words], True))
     spread = max(values.std() / np.sqrt(_variance(*kind) / number) for (kind, number), values in estimates.items())
-    if spread > 4 and distance(right, True) < 5:
+    if spread > 1.7 and distance(right, True) < 5:
         return  # its mean is right and its scatter is not; that has words of its own
     if best and distance(EXPECTED[best], True) < 5:
         if EXPECTED[best](1.0, 1.0, 2) == 0:

@@ -62,7 +62,7 @@ def _covariance(ddof: int) -> Values:
         },
         axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
         shape=("latent_dim", "latent_dim"),
-        sizes={"images": NUMBER},
+        sizes={"images": NUMBER, "squared deviations of the images": NUMBER - 1},
         other_forms={
             "of the means' covariance": {
                 "The mean of the codes is not subtracted: these are second moments about the "

@@ -144,6 +144,8 @@ class Values:
                 first += f" You {over} over the batch, and one value for each row is asked for, shape (batch,)."
             slips = bool(first) + len(names)
             text = f"{first} {factor_words(names, self.words)}".strip()
+            if not text:
+                return False  # the right numbers in another shape
             raise NotYet(f"{'two slips: ' if slips == 2 and len(names) else ''}{text[0].lower()}{text[1:]}")
 
         def cost(factor: float) -> float:

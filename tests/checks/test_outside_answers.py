@@ -190,10 +190,10 @@ WRONG = [
         lambda m, s, n: tf.abs(tf.reduce_mean(score(m, s, tf.random.normal([n], m, s)))),
     ),
     ("uniform_codes", "rows of `codes`", lambda c, n, r: np.resize(c, (n, c.shape[1]))),
-    ("uniform_codes", "once", lambda c, n, r: box(c, tiled(r.random)((n, c.shape[1])))),
-    ("uniform_codes", "once", lambda c, n, r: box(c, in_pairs(r.random)((n, c.shape[1])))),
+    ("uniform_codes", "tiled or shared", lambda c, n, r: box(c, tiled(r.random)((n, c.shape[1])))),
+    ("uniform_codes", "tiled or shared", lambda c, n, r: box(c, in_pairs(r.random)((n, c.shape[1])))),
     ("denoising_pair", "tiled", lambda x, s, r: noisy(x, s * tiled(r.standard_normal)(x.shape))),
-    ("denoising_pair", "shared", lambda x, s, r: noisy(x, s * in_pairs(r.standard_normal)(x.shape))),
+    ("denoising_pair", "tiled or shared", lambda x, s, r: noisy(x, s * in_pairs(r.standard_normal)(x.shape))),
     (
         "denoising_pair",
         "shared",
@@ -208,7 +208,7 @@ WRONG = [
     ("negative_elbo", "once", elbo(nelbo, lambda posterior: own(posterior, tiled(normal32)))),
     # ---- words that misled ----
     ("denoising_pair", "much stronger", lambda x, s, r: noisy(x, 255 * s * r.standard_normal(x.shape))),
-    ("denoising_pair", "0.1 times as much", lambda x, s, r: noisy(x, 0.1 * s * r.standard_normal(x.shape))),
+    ("denoising_pair", "times as much", lambda x, s, r: noisy(x, 0.1 * s * r.standard_normal(x.shape))),
     ("reparameterize", "is normal, but", with_noise(lambda shape: 0.1 * normal32(shape))),
     ("reparameterize", "is uniform", with_noise(lambda shape: tf.random.uniform(shape, -1.7, 1.7))),
     (
