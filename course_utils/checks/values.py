@@ -100,7 +100,9 @@ class Values:
         exact = [[np.float64(v) if isinstance(v, np.ndarray | np.floating) else v for v in i] for i in trials]
         if all(
             output.shape == self.right(*inputs).shape
-            and bool(np.all(np.abs(output - self.right(*inputs)) <= tolerance(output, self.magnitude(*inputs))))
+            and bool(
+                np.all(np.abs(output - self.right(*inputs)) <= tolerance(self.right(*inputs), self.magnitude(*inputs)))
+            )
             for output, inputs in zip(outputs, exact, strict=True)
         ):
             return
@@ -204,9 +206,9 @@ class Values:
         return f"The term {name} is there {factor:.4g} times, and belongs once{words}"
 
 
-def tolerance(output: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+def tolerance(value: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """Float32's, for sums of some hundred terms."""
-    return 1e-4 * np.abs(output) + 1e-5 * magnitude + 3e-6
+    return 1e-4 * np.abs(value) + 1e-5 * magnitude + 3e-6
 
 
 def fitted(y: np.ndarray, columns: list[np.ndarray]) -> np.ndarray | None:

@@ -217,11 +217,7 @@ WRONG = [
         lambda n: np.stack([np.repeat(quantiles(n), n), np.repeat(np.roll(quantiles(n), 1), n)], -1),
     ),
     ("negative_elbo", "importance-weighted", importance_weighted),
-    (
-        "kl_to_standard_normal",
-        "another arrangement",
-        lambda m, lv: tf.reduce_sum(kl_rows(m, lv), -1)[None, :, None] * tf.ones([1, 1, 1]),
-    ),
+    ("interpolate", "another arrangement", lambda start, end, n: np.linspace(start, end, n).ravel()),
     ("score_gradient", "watched", lambda m, s, n: tape_without_watch(m)),
     # ---- slips without a name ----
     ("kl_normals", "bits", lambda a, s, b, t: (tf.math.log(t / s) + (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5) / LN_2),
