@@ -1,6 +1,5 @@
 """Fitting a model: batches, learning rate, what is kept along the way. Lesson 05 writes the loop out once."""
 
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from course_utils import data, runtime, shapes
-from course_utils.checkpoints import Checkpoints
-from course_utils.models import KLWarmup as KLWarmup
+from course_utils import data, feeding
+from course_utils.checkpoints import kept
+from course_utils.checkpoints.identity import computes_in
+from course_utils.stopping import FiniteLoss, too_little_memory
 
 
 def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -33,98 +33,111 @@ def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.Le
 
 def fit(
     model: keras.Model,
-    images: np.ndarray,
+    images: np.ndarray | data.StoredImages | tf.data.Dataset,
     *,
     epochs: int,
     peak_rate: float,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     transform: str = "float",
-    validation: np.ndarray | None = None,
+    validation: np.ndarray | data.StoredImages | tf.data.Dataset | None = None,
     callbacks: list | None = None,
     verbose: int = 0,
     checkpoints: str | Path | None = None,
     checkpoint_every: int = 100,
+    steps_per_epoch: int | None = None,
 ) -> dict[str, list[float]]:
     """Train a VAE (or any model whose ``train_step`` takes images) with Adam and a warm-up to ``peak_rate``.
 
     With a folder for checkpoints, a training that was cut off goes on where the last one was written, when ``fit`` is
     called again on a new model with the same arguments. A VAE then ends with the same weights as one that was not cut
-    off: to the last bit on one CPU. Taught in lesson 06.
+    off: to the last bit on one CPU. What callbacks remember is kept as well. Taught in lesson 06.
+
+    A finished training goes on when more epochs are asked for, with its Adam and with the learning rate that a training
+    of so many epochs has from there on: the cosine, which had fallen to 0, is higher again and falls to 0 at the new
+    end. The result is near to that of a training which was long from the start, and not the same.
 
     Args:
-        images: uint8, shape ``(number, height, width, channels)``, at least one batch of them; in memory or stored.
-            Their order is new in every epoch and depends on nothing but ``runtime.SEED`` and the epoch's number.
+        images: uint8 or floats in [0, 1], shape ``(number, height, width, channels)``, at least one batch of them; in
+            memory or stored. Their order is new in every epoch and depends on nothing but ``runtime.SEED`` and the
+            epoch's number. Or a dataset of batches, which decides their order by itself; of pairs with labels for a
+            model whose class says ``takes_labels = True``.
+        batch_size: of arrays, 128 unless given; a dataset has its own.
         transform: ``"float"`` for pixels in [0, 1] or ``"binarise"`` for pixels in {0, 1}.
-        validation: uint8 images whose losses are reported after every epoch.
-        checkpoints: a folder, which is made as needed; on Colab it may lie on a mounted Drive.
+        validation: images, as above, whose losses are reported after every epoch.
+        checkpoints: a folder, which is made as needed; on Colab it may lie on a mounted Drive. Not with a dataset,
+            whose order nobody can repeat. Images are told from others by all of them; stored ones beyond 512 MB by a
+            sample.
         checkpoint_every: steps between two checkpoints; there is one after every epoch as well.
+        steps_per_epoch: batches of an epoch, for a dataset that does not know its length.
 
     Returns:
         The Keras history, of all epochs from the first one: a list of one figure an epoch for each name.
 
     Raises:
-        ValueError: for images that are none, or that the model is not made for (``shapes.check_model``); with fewer of
-            them than one batch; and for a folder with the checkpoints of another training.
-        OSError: for a folder that cannot be written.
+        TypeError, ValueError: for what is no images, fewer than one batch, settings out of range or without effect, and
+            a folder with the checkpoints of another training: it says what differs.
+        OSError: for a folder that cannot be written, or where another training is at work.
+        FloatingPointError: when a loss is not finite; checkpoints from before stay.
         MemoryError: when the device has not enough for a batch; it says which size to try.
     """
-    for given, name in ((images, "fit"), (validation, "fit, validation")):
-        if given is not None:
-            shapes.check_model(model, given, name, uint8=True, binarised=transform == "binarise")
-    if len(images) < batch_size:
-        raise ValueError(f"fit: {len(images)} images make no batch of {batch_size}. Hand in more, or lower batch_size.")
-    steps = len(images) // batch_size
+    feed = feeding.of(model, images, batch_size, transform, steps_per_epoch, repeatable=checkpoints is not None)
+    held_out = feeding.held_out(model, validation, transform, repeatable=checkpoints is not None)
+    callbacks = _checked(callbacks, epochs, peak_rate, checkpoint_every)
+    steps = epochs * feed.steps
     with model.distribute_strategy.scope():
-        model.compile(adam(model, warmup_cosine(peak_rate, epochs * steps)))
-    held_out = None
-    if validation is not None:
-        held_out = data.batches(validation, 500, seed=runtime.SEED, transform=transform, shuffle=False)
-    keepers, done = [], 0
+        model.compile(adam(model, warmup_cosine(peak_rate, steps)))
+    finite, keeper = FiniteLoss(steps, peak_rate, computes_in(model)), None
+    settings = {
+        "batch size": feed.batch_size,
+        "epochs": epochs,
+        "steps an epoch": feed.steps,
+        "peak rate": float(peak_rate),
+        "schedule": "a warm-up over a twentieth, then a cosine to 0",
+        "transform": transform,
+    }
     try:
-        if checkpoints is not None:
-            settings = {
-                "images": list(images.shape),
-                "batch size": batch_size,
-                "epochs": epochs,
-                "peak rate": peak_rate,
-                "transform": transform,
-                "steps an epoch": steps,
-                "precision": _computes_in(model),
-                "devices": model.distribute_strategy.num_replicas_in_sync,
-                "first images": zlib.crc32(np.ascontiguousarray(images[:8])),
-            }
-            keepers = [_keeper(model, checkpoints, settings, checkpoint_every)]
-            with model.distribute_strategy.scope():
-                done = keepers[0].restore(model)
-            if done:
-                print(f"Resumed at step {done:,} of {epochs * steps:,}.")
-            # Keras asks this method where to begin, and has an answer for its own backups only.
-            model._maybe_load_initial_counters_from_ckpt = lambda *_: divmod(done, steps)
-        try:
+        with kept(model, checkpoints, images, validation, settings, checkpoint_every, callbacks) as (done, keeper):
+            finite.kept = keeper
             history = model.fit(
-                data.stream(images, batch_size, seed=runtime.SEED, first_step=done, transform=transform),
+                feed.batches(done),
                 epochs=epochs,
-                steps_per_epoch=steps,
+                steps_per_epoch=None if feed.ends else feed.steps,
                 validation_data=held_out,
-                callbacks=[*(callbacks or []), *keepers],  # the keeper comes last, and writes what all others have seen
+                # The keeper comes last, and writes what all others have seen.
+                callbacks=[finite, *callbacks, *([keeper] if keeper else [])],
                 verbose=verbose,
             ).history
-        except KeyboardInterrupt:
-            for keeper in keepers:
-                keeper.save()
-            raise
-        return keepers[0].history if keepers else history
-    except tf.errors.ResourceExhaustedError as error:
-        way_out = f"Try batch_size={batch_size // 2}." if batch_size > 1 else "Close what else uses it."
-        raise MemoryError(f"The device has not enough memory for batches of {batch_size} images. {way_out}") from error
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise too_little_memory(feed.batch_size, keeper) from error
+    if not model.stop_training and int(model.optimizer.iterations) < steps:
+        raise ValueError(
+            f"fit: the dataset ended after {int(model.optimizer.iterations)} of {steps} steps. Lower "
+            "steps_per_epoch, or repeat it: dataset.repeat()."
+        )
+    return keeper.history if keeper else history
 
 
-def _keeper(model: keras.Model, folder: str | Path, settings: dict, every: int) -> Checkpoints:
-    """The callback that writes checkpoints, made where the model's variables are."""
-    with model.distribute_strategy.scope():
-        model(tf.zeros((1, *settings["images"][1:])))  # now its weights exist, and can be counted and restored
-        parameters = int(sum(np.prod(weight.shape) for weight in model.weights))
-        return Checkpoints(folder, model, settings | {"parameters": parameters}, every)
+def _checked(callbacks, epochs, peak_rate, checkpoint_every) -> list:
+    """The callbacks as a list; raises for settings out of range, and for callbacks that would have no effect."""
+    for name, value in {"epochs": epochs, "checkpoint_every": checkpoint_every}.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"fit: {name} is {value!r}; it must be a whole number of 1 or more.")
+    if not (isinstance(peak_rate, (int, float, np.number)) and 0 < peak_rate < float("inf")):
+        raise ValueError(f"fit: peak_rate is {peak_rate!r}; it must be a number above 0, for instance 0.001.")
+    if not isinstance(callbacks or [], (list, tuple)):
+        raise TypeError(f"fit: callbacks is a {type(callbacks).__name__}; it must be a list: callbacks=[...].")
+    for callback in callbacks or []:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"fit: {callback!r} is no callback of tf_keras. Take one of keras.callbacks, or derive your class from "
+                "keras.callbacks.Callback, after `import tf_keras as keras`."
+            )
+        if isinstance(callback, (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)):
+            raise ValueError(
+                f"fit: {type(callback).__name__} would have no effect, because the learning rate follows a schedule of "
+                "its own: a warm-up, then a cosine to 0. Leave it out, or change peak_rate."
+            )
+    return list(callbacks or [])
 
 
 def adam(model: keras.Model, rate) -> keras.optimizers.Optimizer:
@@ -134,13 +147,7 @@ def adam(model: keras.Model, rate) -> keras.optimizers.Optimizer:
         rate: a number or a schedule.
     """
     optimizer = keras.optimizers.Adam(rate, jit_compile=False)
-    return keras.mixed_precision.LossScaleOptimizer(optimizer) if _computes_in(model) == "float16" else optimizer
-
-
-def _computes_in(model: keras.Model) -> str:
-    """The number type of most of the work: a half-precision one where any layer has it, else float32."""
-    found = {layer.compute_dtype for layer in model._flatten_layers()}
-    return next((name for name in ("float16", "bfloat16") if name in found), "float32")
+    return keras.mixed_precision.LossScaleOptimizer(optimizer) if computes_in(model) == "float16" else optimizer
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -156,6 +163,8 @@ class Snapshots(keras.callbacks.Callback):
         frames: what ``draw`` returned, in order.
         captions: when, for instance ``"epoch 1, batch 75"``.
     """
+
+    watches_only = True  # the film of a resumed training begins where it was resumed
 
     def __init__(self, draw: Callable, every: int = 75):
         super().__init__()

@@ -126,16 +126,16 @@ def stream(
 
     Step `s` lies in epoch `s // (len(images) // batch_size)`, and takes its part of that epoch's `epoch_order`; the
     last images of an order, too few for a batch, are left to the next epochs. So a run that stops after step 100 and
-    one which begins with `first_step=100` see together what a single run sees. `images` are uint8, in memory or on
-    disk; `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5).
+    one which begins with `first_step=100` see together what a single run sees. `images` are uint8, or floats in [0, 1],
+    in memory or on disk; `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5).
     Raises `ValueError` for other pixels, an unknown `transform`, a negative step, or too few images for a batch.
     """
     import tensorflow as tf
 
     if transform not in ("float", "binarise"):
         raise ValueError(f"transform must be 'float' or 'binarise', not {transform!r}.")
-    if images.dtype != np.uint8:
-        raise ValueError(f"stream takes uint8 images, not {images.dtype}.")
+    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"stream takes images as uint8 or as floats in [0, 1], not {images.dtype}.")
     if not 1 <= batch_size <= len(images):
         raise ValueError(f"{len(images)} images do not fill one batch of {batch_size}.")
     if first_step < 0:
@@ -143,13 +143,15 @@ def stream(
     steps = len(images) // batch_size
     order = functools.lru_cache(2)(lambda epoch: epoch_order(len(images), seed, epoch))
 
+    kind, top = (np.uint8, 255.0) if images.dtype == np.uint8 else (np.float32, 1.0)
+
     def read(step: np.ndarray) -> np.ndarray:
         epoch, place = divmod(int(step), steps)
-        return images[order(epoch)[place * batch_size : (place + 1) * batch_size]]
+        return np.asarray(images[order(epoch)[place * batch_size : (place + 1) * batch_size]], kind)
 
     def load(step: "tf.Tensor") -> "tf.Tensor":
-        batch = tf.numpy_function(read, [step], tf.uint8, stateful=False)
-        batch = tf.cast(tf.ensure_shape(batch, (batch_size, *images.shape[1:])), tf.float32) / 255.0
+        batch = tf.numpy_function(read, [step], kind, stateful=False)
+        batch = tf.cast(tf.ensure_shape(batch, (batch_size, *images.shape[1:])), tf.float32) / top
         return batch if transform == "float" else tf.cast(batch > 0.5, tf.float32)
 
     numbers = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)

@@ -1,12 +1,15 @@
 """Train the avatar VAE of lesson 06 from a terminal: python -m course_utils.train --help
 
-==============  =========================================================
-``options.py``  what the command takes
-``cluster.py``  on which devices and machines it trains
-``running.py``  images, networks, training, and what is left behind
-==============  =========================================================
+================  ==============================================================
+``options.py``    what the command takes
+``beginning.py``  what can be known before TensorFlow starts
+``running.py``    images, networks, training, and what is left behind
+``cluster.py``    on which devices and machines it trains
+``peers.py``      several machines that wait for each other
+================  ==============================================================
 """
 
+import re
 import sys
 
 from course_utils.train.options import parser
@@ -25,6 +28,25 @@ def _in_one_line(error: Exception) -> str:
     return f"TensorFlow stopped with {type(error).__name__}: {' '.join(' '.join(lines).split())}"
 
 
+ARGUMENTS = {
+    r"batch_size=(\d+)": r"--batch \1",
+    r"A lower peak_rate helps most often: try (\S+), or float32 in": r"Try --peak-rate \1, or --precision float32 in",
+    r"A lower peak_rate helps most often: try (\S+)": r"A lower rate helps most often: try --peak-rate \1",
+    r"(another folder than \S+)": r"\1, by --resume,",
+    r"name another folder": r"name another folder by --resume",
+}
+
+
+def _in_terms_of_the_command(error: Exception) -> str:
+    """The message of an error, with the options of the command in place of the arguments of a function."""
+    told = str(error)
+    if not told and isinstance(error, MemoryError):  # Python's own says nothing
+        return "There is not enough memory. Close what else uses it, or take a smaller --batch, or fewer --images."
+    for argument, option in ARGUMENTS.items():
+        told = re.sub(argument, option, told)
+    return told
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit code: 0, 1 for a failure with a message, 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
@@ -33,8 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\nInterrupted. What was done is in {options.resume}; run the same command to go on.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        print(f"{parser().prog}: {error}", file=sys.stderr)
+    except (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError) as error:
+        print(f"{parser().prog}: {_in_terms_of_the_command(error)}", file=sys.stderr)
         return 1
     except _tensorflow_error() as error:
         print(f"{parser().prog}: {_in_one_line(error)}", file=sys.stderr)

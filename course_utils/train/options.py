@@ -1,6 +1,7 @@
 """What the command takes: its options, their help, and the examples."""
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from course_utils.budgets import BUDGETS
@@ -34,10 +35,22 @@ with held-out images, their reconstructions, draws from the prior, and draws fro
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is not a number above 0, such as 0.001")
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the folder is empty, as by a variable that is not set")
+    return Path(text).expanduser()
 
 
 def _side(text: str) -> int:
@@ -71,8 +84,11 @@ def parser() -> argparse.ArgumentParser:
     add("--budget", choices=("smoke", "laptop", "full"), help="default: full with a GPU, laptop without")
     add("--epochs", type=_positive, help="default: the budget's")
     add("--batch", type=_positive, help="images a step, of all devices together (default: the budget's)")
+    add("--peak-rate", type=_rate, default=1e-3, metavar="RATE", help="the largest learning rate (default: 0.001)")
     add("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="auto measures")
     add("--strategy", choices=("single", "mirrored", "multiworker"), default="single", help="tf.distribute")
-    add("--resume", type=Path, default=Path("runs/avatars"), metavar="FOLDER", help="the run (default: runs/avatars)")
+    add(
+        "--resume", type=_folder, default=Path("runs/avatars"), metavar="FOLDER", help="the run (default: runs/avatars)"
+    )
     add("--every", type=_positive, default=100, metavar="STEPS", help="between two checkpoints (default: 100)")
     return result

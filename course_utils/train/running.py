@@ -5,20 +5,19 @@ import tempfile
 from pathlib import Path
 
 from course_utils.budgets import BUDGETS
-from course_utils.train.cluster import strategy_of
+from course_utils.train import beginning, peers
+from course_utils.train.cluster import cluster_of_environment, strategy_of
 
 LATENT_DIM = 200
+OWN_SIDE = 64  # of own images, unless --size says otherwise
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the folder of the run, before there is anything to lose. Raises ``OSError``."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = "a file is in its place" if folder.is_file() else error.strerror
-        raise OSError(
-            f"The folder of the run, {folder}, cannot be made: {reason}. Name another by --resume."
-        ) from error
+def _is_own(options: argparse.Namespace) -> bool:
+    """Whether a folder of one's own images was named, and not Cartoon Set."""
+    from course_utils import data
+
+    named = options.data not in ("auto", "real", "drawn")
+    return named and not options.download and not data.is_cartoonset(options.data)
 
 
 def _load(options: argparse.Namespace, budget: dict):
@@ -28,7 +27,7 @@ def _load(options: argparse.Namespace, budget: dict):
     named = options.data not in ("auto", "real", "drawn")
     shaping = {name: getattr(options, name) for name in ("size", "channels", "fit")}
     shaping = {name: value for name, value in shaping.items() if value is not None}
-    if named and not options.download and not data.is_cartoonset(options.data):
+    if _is_own(options):
         return data.load_folder(options.data, limit=options.images, **shaping)
     if shaping:
         raise ValueError(
@@ -37,12 +36,15 @@ def _load(options: argparse.Namespace, budget: dict):
         )
     source = "real" if named or (options.download and options.data == "auto") else options.data
     everything = named or options.download
-    return data.load_cartoonset(
-        source=source,
-        folder=options.data if named else None,
-        download=options.download,
-        limit=options.images or (None if everything else budget["images"]),
-    )
+    try:
+        return data.load_cartoonset(
+            source=source,
+            folder=options.data if named else None,
+            download=options.download,
+            limit=options.images or (None if everything else budget["images"]),
+        )
+    except data.DataError as error:  # the loader names its own argument
+        raise data.DataError(str(error).replace("The argument folder", "--data")) from error
 
 
 def _say_what_is_used(avatars, batch: int) -> None:
@@ -79,11 +81,26 @@ def _picture(vae, avatars, path: Path) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Train as asked for; raises what ``data.load_cartoonset``, ``data.load_folder`` and ``training.fit`` raise."""
-    _make_folder(options.resume)
+    """Train as asked for; raises what ``data.load_cartoonset``, ``data.load_folder`` and ``training.fit`` raise.
+
+    What can go wrong is looked for before TensorFlow starts: the cluster, the folder of the run, memory.
+    """
+    cluster = cluster_of_environment() if options.strategy == "multiworker" else None
+    with beginning.run_folder(options.resume, keeps=cluster is None or cluster.keeps_results):
+        # Which budget is in force TensorFlow knows, which looks for a GPU: the batch is at least the smallest one.
+        batch = options.batch or BUDGETS["06"]["smoke"]["batch"]
+        beginning.refuse_little_memory(batch, (options.size or OWN_SIDE) if _is_own(options) else 256)
+        with peers.watched(cluster):
+            vae, avatars = _train(options)
+        _leave_results(vae, avatars, options.resume)
+
+
+def _train(options: argparse.Namespace):
+    """The trained model, and the avatars it was trained on."""
+    strategy = strategy_of(options.strategy)  # before anything touches a device
+    peers.retake_signals()
     import tf_keras as keras
 
-    strategy = strategy_of(options.strategy)  # before anything touches a device
     from course_utils import data, models, networks, precision, runtime, training
     from course_utils.checkpoints import recorded_settings
 
@@ -95,7 +112,7 @@ def run(options: argparse.Namespace) -> None:
     runtime.set_seed()
     choice = options.precision
     if choice == "auto":  # a training that goes on does so in the precision that it began with
-        choice = recorded_settings(options.resume / "checkpoints").get("precision", "auto")
+        choice = recorded_settings(options.resume / beginning.CHECKPOINTS).get("precision", "auto")
     with strategy.scope(), precision.using(choice) as number_type:
         if isinstance(avatars, data.OwnImages):
             encoder, decoder = networks.image_vae_networks(avatars.images.shape[1:], LATENT_DIM)
@@ -109,18 +126,25 @@ def run(options: argparse.Namespace) -> None:
         vae,
         avatars.train_images,
         epochs=epochs,
-        peak_rate=1e-3,
+        peak_rate=options.peak_rate,
         batch_size=batch,
-        callbacks=[keras.callbacks.TensorBoard(options.resume / "logs")],
+        callbacks=[keras.callbacks.TensorBoard(options.resume / beginning.LOGS)],
         verbose=1,
-        checkpoints=options.resume / "checkpoints",
+        checkpoints=options.resume / beginning.CHECKPOINTS,
         checkpoint_every=options.every,
     )
+    return vae, avatars
+
+
+def _leave_results(vae, avatars, run: Path) -> None:
+    """Weights and a picture, each whole or not there."""
+    from course_utils import files
+
     # Some averages are spread over the workers, so that all of them have to take part. One keeps the files.
-    keeps = getattr(strategy.extended, "should_checkpoint", True)
+    keeps = getattr(vae.distribute_strategy.extended, "should_checkpoint", True)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.resume if keeps else Path(scratch)
-        vae.save_weights(folder / "avatars.weights.h5")
-        _picture(vae, avatars, folder / "picture.png")
+        folder = run if keeps else Path(scratch)
+        files.write_whole(folder / beginning.WEIGHTS, lambda part: vae.save_weights(part))
+        files.write_whole(folder / beginning.PICTURE, lambda part: _picture(vae, avatars, part))
     if keeps:
-        print(f"Done. In {options.resume}: avatars.weights.h5, picture.png, checkpoints/, logs/")
+        print(f"Done. In {run}: avatars.weights.h5, picture.png, checkpoints/, logs/")
