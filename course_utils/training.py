@@ -109,10 +109,10 @@ def fit(
             ).history
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise too_little_memory(feed.batch_size, keeper) from error
-    if not model.stop_training and int(model.optimizer.iterations) < steps:
+    if keeper is None and not model.stop_training and int(model.optimizer.iterations) < steps:
         raise ValueError(
-            f"fit: the dataset ended after {int(model.optimizer.iterations)} of {steps} steps. Lower "
-            "steps_per_epoch, or repeat it: dataset.repeat()."
+            f"fit: the dataset ended before {steps} steps were done. Lower steps_per_epoch, or repeat it: "
+            "dataset.repeat()."
         )
     return keeper.history if keeper else history
 

@@ -1,6 +1,8 @@
-"""The smallest VAE that trains, for tests of what surrounds a training; every part of it can be another."""
+"""The smallest models that train, for tests of what surrounds a training: a VAE of which every part can be another, and
+a line, which is traced in a fifth of the time."""
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
@@ -33,11 +35,38 @@ def tiny_vae(
     return kind(models.posterior_of(encoder), decoder, prior or models.standard_normal(2), **options)
 
 
-def train(folder, vae=None, images=IMAGES, **changes):
-    """Two epochs of four steps; returns the model and the history."""
-    vae = vae or tiny_vae()
+class Line(keras.Model):
+    """One number an image, which is to become 3."""
+
+    def __init__(self):
+        super().__init__()
+        runtime.set_seed()
+        self.dense, self.tracker = keras.layers.Dense(1), keras.metrics.Mean("loss")
+
+    @property
+    def metrics(self):
+        return [self.tracker]
+
+    def call(self, images, training=None):
+        return self.dense(tf.reshape(images, (-1, 16)))
+
+    def train_step(self, images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self(images) - 3.0) ** 2)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        self.tracker.update_state(loss)
+        return {"loss": self.tracker.result()}
+
+    def test_step(self, images):
+        self.tracker.update_state(tf.reduce_mean((self(images) - 3.0) ** 2))
+        return {"loss": self.tracker.result()}
+
+
+def train(folder, model=None, images=IMAGES, **changes):
+    """Two epochs of four steps; returns the model, a line unless it is given, and the history."""
+    model = model or Line()
     options = {"epochs": 2, "peak_rate": 1e-2, "batch_size": 8, "checkpoint_every": 1} | changes
-    return vae, training.fit(vae, images, checkpoints=folder, **options)
+    return model, training.fit(model, images, checkpoints=folder, **options)
 
 
 class At(keras.callbacks.Callback):

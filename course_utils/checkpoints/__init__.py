@@ -98,7 +98,8 @@ def _told(keeper: Keeper, done: int) -> str:
     if keeper.stopped:
         return f"{sentence} There a callback had stopped the training."
     if before != epochs:
-        rate = float(keeper.state.optimizer.learning_rate)
+        optimizer = keeper.state.optimizer  # its own learning_rate is that of the last step it has made
+        rate = float(getattr(optimizer, "inner_optimizer", optimizer)._learning_rate(done))
         sentence += (
             f" The {before} epochs were finished, with a learning rate of 0. From here it is that of a training of "
             f"{epochs} epochs: {rate:.2g} now, and 0 at the end."

@@ -127,7 +127,8 @@ class States:
             try:
                 state[name] = _encoded(value, arrays)
             except Unkeepable as kind:
-                unkept.append(f"{name} ({kind})")
+                if not type(callback).__module__.startswith("tf_keras."):  # its own hold options, and no more
+                    unkept.append(f"{name} ({kind})")
         return state, unkept
 
 

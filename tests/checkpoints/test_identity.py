@@ -14,7 +14,7 @@ def cut(tmp_path_factory):
     """A folder with a training of the tiny VAE that was cut off in its first epoch."""
     folder = tmp_path_factory.mktemp("cut")
     with pytest.raises(KeyboardInterrupt):
-        train(folder, callbacks=[At(3)])
+        train(folder, tiny_vae(), callbacks=[At(3)])
     return folder
 
 
@@ -73,6 +73,7 @@ def settings(vae):
 
 def test_the_same_model_is_the_same_whatever_its_weights_and_its_layers_names():
     one, other = tiny_vae(), tiny_vae()
+    settings(other)
     other.set_weights([weight + 1 for weight in other.get_weights()])
     weights = other.get_weights()
     assert identity.differences(settings(one), settings(other)) == []
