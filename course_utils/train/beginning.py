@@ -14,8 +14,9 @@ except ImportError:  # Windows
 
 WEIGHTS, PICTURE, LOGS, CHECKPOINTS = "avatars.weights.h5", "picture.png", "logs", "checkpoints"
 NAME_ANOTHER = "Name another by --resume."
-# Bytes, measured at batches of 8 and 64 in float32, and rounded: of the libraries, and of each image of a batch.
-ADDRESSES, RESIDENT, AN_IMAGE = 4.0e9, 1.2e9, 25e6
+# Bytes, measured in float32 on a CPU: of addresses and of memory for the libraries, and of memory for each image of
+# 256x256 in a batch (benchmarks/README.md).
+ADDRESSES, RESIDENT, AN_IMAGE = 3.3e9, 0.85e9, 26e6
 
 
 @contextlib.contextmanager

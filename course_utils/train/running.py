@@ -138,8 +138,11 @@ def _train(options: argparse.Namespace):
 
 def _leave_results(vae, avatars, run: Path) -> None:
     """Weights and a picture, each whole or not there."""
+    import tensorflow as tf
+
     from course_utils import files
 
+    tf.get_logger().setLevel("ERROR")  # Keras warns of a model without a configuration, and only weights are saved
     # Some averages are spread over the workers, so that all of them have to take part. One keeps the files.
     keeps = getattr(vae.distribute_strategy.extended, "should_checkpoint", True)
     with tempfile.TemporaryDirectory() as scratch:
