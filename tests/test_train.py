@@ -86,7 +86,7 @@ def test_a_folder_without_images_is_named(tmp_path, capsys):
     "failure, code, words",
     [
         (KeyboardInterrupt(), 130, "run the same command to go on"),
-        (MemoryError("not enough memory for batches of 8 images. Try batch_size=4."), 1, "Try batch_size=4"),
+        (MemoryError("not enough memory for batches of 8 images. Try batch_size=4."), 1, "Try --batch 4"),
         (OSError("the checkpoint cannot be written"), 1, "cannot be written"),
     ],
 )
