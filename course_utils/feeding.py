@@ -44,7 +44,7 @@ def of(
         repeatable: whether the order of the images must be known, for a training that may be resumed.
 
     Raises:
-        TypeError, ValueError: for what is no images, or settings that would have no effect.
+        ValueError: for what is no images, or settings that would have no effect.
     """
     if transform not in ("float", "binarise"):
         raise ValueError(f"fit: transform must be 'float' or 'binarise', not {transform!r}.")
@@ -153,18 +153,12 @@ def _check_elements(model, spec) -> bool:
         raise ValueError(
             f"fit: the dataset gives images of shape {images.shape}, and not (batch, height, width, channels).{way_out}"
         )
-    if paired and not takes_labels(model):
+    if paired and getattr(model, "_trains_as_here", False):  # a VAE with the training step of the course
         raise ValueError(
             "fit: the dataset gives images with labels, and this model takes images alone. Leave the labels out: "
-            "dataset.map(lambda images, labels: images). A class of your own whose train_step reads labels says so by "
-            "the line `takes_labels = True`."
+            "dataset.map(lambda images, labels: images). A conditional VAE is a subclass with a train_step of its own."
         )
     return paired
-
-
-def takes_labels(model) -> bool:
-    """Whether the ``train_step`` of a model reads labels: its class says so."""
-    return bool(getattr(model, "takes_labels", False))
 
 
 def _check_first_batch(model, dataset, paired: bool, transform: str) -> None:

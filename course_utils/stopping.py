@@ -25,9 +25,11 @@ class FiniteLoss(keras.callbacks.Callback):
     def __init__(self, steps: int, peak_rate: float, precision: str):
         super().__init__()
         self.steps, self.peak_rate, self.precision = steps, peak_rate, precision
-        self.kept = None  # what ``checkpoints.kept`` yields
+        self.kept = None  # the callback of ``checkpoints.kept``
+        self.seen = 0  # steps
 
     def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
         value = (logs or {}).get("loss", 0.0)
         if np.ndim(value) == 0 and not math.isfinite(value):
             self._stop(f"The loss is {float(value)}")

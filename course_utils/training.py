@@ -10,6 +10,8 @@ import tf_keras as keras
 from course_utils import data, feeding
 from course_utils.checkpoints import kept
 from course_utils.checkpoints.identity import computes_in
+from course_utils.models import KLWarmup as KLWarmup
+from course_utils.models.callbacks import check_callbacks
 from course_utils.stopping import FiniteLoss, too_little_memory
 
 
@@ -60,7 +62,7 @@ def fit(
         images: uint8 or floats in [0, 1], shape ``(number, height, width, channels)``, at least one batch of them; in
             memory or stored. Their order is new in every epoch and depends on nothing but ``runtime.SEED`` and the
             epoch's number. Or a dataset of batches, which decides their order by itself; of pairs with labels for a
-            model whose class says ``takes_labels = True``.
+            model with a training step of its own.
         batch_size: of arrays, 128 unless given; a dataset has its own.
         transform: ``"float"`` for pixels in [0, 1] or ``"binarise"`` for pixels in {0, 1}.
         validation: images, as above, whose losses are reported after every epoch.
@@ -74,7 +76,7 @@ def fit(
         The Keras history, of all epochs from the first one: a list of one figure an epoch for each name.
 
     Raises:
-        TypeError, ValueError: for what is no images, fewer than one batch, settings out of range or without effect, and
+        ValueError: for what is no images, fewer than one batch, settings out of range or without effect, and
             a folder with the checkpoints of another training: it says what differs.
         OSError: for a folder that cannot be written, or where another training is at work.
         FloatingPointError: when a loss is not finite; checkpoints from before stay.
@@ -82,10 +84,12 @@ def fit(
     """
     feed = feeding.of(model, images, batch_size, transform, steps_per_epoch, repeatable=checkpoints is not None)
     held_out = feeding.held_out(model, validation, transform, repeatable=checkpoints is not None)
-    callbacks = _checked(callbacks, epochs, peak_rate, checkpoint_every)
+    _check_settings(epochs, peak_rate, checkpoint_every)
     steps = epochs * feed.steps
     with model.distribute_strategy.scope():
         model.compile(adam(model, warmup_cosine(peak_rate, steps)))
+    check_callbacks(callbacks, model.optimizer)
+    callbacks = tf.nest.flatten(callbacks or [])
     finite, keeper = FiniteLoss(steps, peak_rate, computes_in(model)), None
     settings = {
         "batch size": feed.batch_size,
@@ -109,7 +113,7 @@ def fit(
             ).history
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise too_little_memory(feed.batch_size, keeper) from error
-    if keeper is None and not model.stop_training and int(model.optimizer.iterations) < steps:
+    if keeper is None and not model.stop_training and finite.seen < steps:
         raise ValueError(
             f"fit: the dataset ended before {steps} steps were done. Lower steps_per_epoch, or repeat it: "
             "dataset.repeat()."
@@ -117,27 +121,12 @@ def fit(
     return keeper.history if keeper else history
 
 
-def _checked(callbacks, epochs, peak_rate, checkpoint_every) -> list:
-    """The callbacks as a list; raises for settings out of range, and for callbacks that would have no effect."""
+def _check_settings(epochs, peak_rate, checkpoint_every) -> None:
     for name, value in {"epochs": epochs, "checkpoint_every": checkpoint_every}.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"fit: {name} is {value!r}; it must be a whole number of 1 or more.")
     if not (isinstance(peak_rate, (int, float, np.number)) and 0 < peak_rate < float("inf")):
         raise ValueError(f"fit: peak_rate is {peak_rate!r}; it must be a number above 0, for instance 0.001.")
-    if not isinstance(callbacks or [], (list, tuple)):
-        raise TypeError(f"fit: callbacks is a {type(callbacks).__name__}; it must be a list: callbacks=[...].")
-    for callback in callbacks or []:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
-                f"fit: {callback!r} is no callback of tf_keras. Take one of keras.callbacks, or derive your class from "
-                "keras.callbacks.Callback, after `import tf_keras as keras`."
-            )
-        if isinstance(callback, (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)):
-            raise ValueError(
-                f"fit: {type(callback).__name__} would have no effect, because the learning rate follows a schedule of "
-                "its own: a warm-up, then a cosine to 0. Leave it out, or change peak_rate."
-            )
-    return list(callbacks or [])
 
 
 def adam(model: keras.Model, rate) -> keras.optimizers.Optimizer:

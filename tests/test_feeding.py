@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from tiny_vae import IMAGES, Line, same_weights, tiny_vae
+from tiny_training import IMAGES, Line, same_weights, tiny_vae
 
 from course_utils import models, training
 
@@ -26,7 +26,7 @@ def pairs(labels=None):
 
 
 class Labelled(models.VAE):
-    takes_labels, classes = True, 10
+    classes = 10
 
     def train_step(self, pair):
         return super().train_step(pair[0] * tf.cast(pair[1] < 10, tf.float32)[:, None, None, None])
@@ -90,7 +90,7 @@ def test_labels_out_of_range_are_told(labels):
     ],
 )
 def test_anything_else_is_told_what_to_be(images, words):
-    with pytest.raises((TypeError, ValueError), match=f"(?i)fit.*{words}"):
+    with pytest.raises(ValueError, match=f"(?i)fit.*{words}"):
         fit(images, tiny_vae())
 
 
@@ -117,7 +117,7 @@ def test_settings_without_effect_are_refused(tmp_path):
     with pytest.raises(ValueError, match="4 batches, and they make an epoch. Leave out steps_per_epoch"):
         fit(dataset(), steps_per_epoch=2)
     for callback in (keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 1e-3)):
-        with pytest.raises(ValueError, match="would have no effect, because the learning rate follows a schedule"):
+        with pytest.raises(ValueError, match="cannot set a learning rate that follows a schedule"):
             fit(IMAGES, batch_size=8, callbacks=[callback])
     with pytest.raises(ValueError, match="checkpoints need images whose order can be repeated"):
         fit(dataset(), checkpoints=tmp_path / "run")
@@ -131,7 +131,7 @@ def test_settings_without_effect_are_refused(tmp_path):
 )
 def test_settings_out_of_range_are_named(setting):
     (name,) = setting
-    with pytest.raises((ValueError, TypeError), match=f"fit: ({name}|'tensorboard' is no callback)"):
+    with pytest.raises(ValueError, match=f"fit: ({name}|'tensorboard' is no callback|3 is no callback)"):
         fit(IMAGES, **({"batch_size": 8} | setting))
 
 

@@ -37,7 +37,7 @@ def of_model(model: keras.Model, image_shape: tuple) -> dict:
         "devices": model.distribute_strategy.num_replicas_in_sync,
         "seed": runtime.SEED,
         "optimizer": _optimizer(model.optimizer),
-        "beta": float(getattr(model, "beta", 1.0)),
+        "beta": vars(model).get("_beta", 1.0),  # the one that was set; a warm-up weighs the KL by a part of it
         "model": type(model).__name__,
         "parameters": int(sum(np.prod(weight.shape) for weight in model.weights)),
         "likelihood": likelihood,

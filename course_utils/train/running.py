@@ -147,7 +147,7 @@ def _leave_results(vae, avatars, run: Path) -> None:
     keeps = getattr(vae.distribute_strategy.extended, "should_checkpoint", True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = run if keeps else Path(scratch)
-        files.write_whole(folder / beginning.WEIGHTS, lambda part: vae.save_weights(part))
+        vae.save_weights(folder / beginning.WEIGHTS)  # whole or not there, by itself
         files.write_whole(folder / beginning.PICTURE, lambda part: _picture(vae, avatars, part))
     if keeps:
         print(f"Done. In {run}: avatars.weights.h5, picture.png, checkpoints/, logs/")

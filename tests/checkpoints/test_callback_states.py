@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 import tf_keras as keras
-from tiny_vae import At, same_weights, train
+from tiny_training import At, same_weights, train
 
 LONG = {"epochs": 5}
 

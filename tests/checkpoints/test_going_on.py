@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny_vae import At, same_weights, train
+from tiny_training import At, same_weights, train
 
 from course_utils import checkpoints, files
 from course_utils.checkpoints import records

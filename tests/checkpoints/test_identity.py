@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tf_keras as keras
-from tiny_vae import IMAGES, At, tfd, tiny_vae, train
+from tiny_training import IMAGES, At, tfd, tiny_vae, train
 
 from course_utils import models, training
 from course_utils.checkpoints import code, identity
