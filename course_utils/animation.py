@@ -13,7 +13,7 @@ from IPython.display import Image
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
-from course_utils import drawable
+from course_utils.border import drawable
 
 LIMIT = 1_500_000  # bytes; a notebook with a larger one no longer renders on GitHub
 LONGEST = 655_350  # milliseconds of one frame: GIF counts hundredths of a second in two bytes

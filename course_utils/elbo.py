@@ -7,7 +7,7 @@ both are averaged over images only at the very end. Kingma and Welling 2013; der
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from course_utils import pixels, shapes
+from course_utils.border import pixels, shapes
 
 tfd = tfp.distributions
 

@@ -15,9 +15,9 @@ import tensorflow as tf
 from PIL import Image
 
 from course_utils import data, precision, train, training
+from course_utils.command import running
 from course_utils.data import archive_download
 from course_utils.data.image_files import file_key
-from course_utils.train import running
 
 FEW = ["--data", "drawn", "--images", "30", "--batch", "8", "--epochs", "2", "--every", "2", "--precision", "float32"]
 

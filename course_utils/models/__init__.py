@@ -1,11 +1,12 @@
 """The VAE of the course: an encoder, a decoder and a prior, all of them TFP distributions. Lesson 05 builds it openly.
 
-``parts``      layer stacks of ``networks`` as distributions, always in float32: ``posterior_of``, ``bernoulli_of``,
-               ``gaussian_of``, ``calibrated_gaussian_of``, and the prior ``standard_normal``
-``vae``        ``VAE``: loss, training step, what it takes
-``entry``      what ``fit`` and ``evaluate`` are given
-``saving``     weight files, and ``export_decoder`` for other programs
-``callbacks``  ``KLWarmup``, and which callbacks ``fit`` takes
+================  ======================================================================================
+``parts.py``      layer stacks of ``networks`` as distributions, always in float32, and the prior N(0, I)
+``vae.py``        ``VAE``: loss, training step, what it takes
+``entry.py``      what ``fit`` and ``evaluate`` are given
+``saving.py``     weight files, and ``export_decoder`` for other programs
+``callbacks.py``  ``KLWarmup``, and which callbacks ``fit`` takes
+================  ======================================================================================
 """
 
 from course_utils.models.callbacks import KLWarmup

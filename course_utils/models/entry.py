@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from course_utils import pixels, shapes
+from course_utils.border import pixels, shapes
 
 NO_EFFECT = (
     "{} no effect on a VAE, which learns from images alone. Leave it out; a conditional VAE is a subclass with a "

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import pixels
+from course_utils.border import pixels
 from course_utils.models.saving import WeightsOnly
 
 tfd, tfpl = tfp.distributions, tfp.layers

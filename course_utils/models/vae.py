@@ -8,7 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import elbo, runtime, shapes
+from course_utils import elbo, runtime
+from course_utils.border import shapes
 from course_utils.models import entry, saving
 from course_utils.models.callbacks import check_callbacks
 

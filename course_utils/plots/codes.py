@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import matplotlib.patheffects as effects
 import numpy as np
 
-from course_utils import drawable
+from course_utils.border import drawable
 from course_utils.plots.style import COLOURS, MARKERS
 
 

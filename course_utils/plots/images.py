@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 
-from course_utils import drawable
+from course_utils.border import drawable
 
 MOST = 1000  # images in one figure; more take minutes, and nobody sees them
 

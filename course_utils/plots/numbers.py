@@ -6,7 +6,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 
-from course_utils import drawable
+from course_utils.border import drawable
 from course_utils.plots.style import BLUE, DARK, GREEN, MARKERS, ORANGE
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tiny_training import At, same_weights, train
 
-from course_utils import checkpoints, files
+from course_utils import checkpoints
+from course_utils.border import files
 from course_utils.checkpoints import records
 
 

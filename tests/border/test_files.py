@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import files
+from course_utils.border import files
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_file_is_whole_or_not_there(tmp_path):
 
 PROGRAM = """
 import sys
-from course_utils import files
+from course_utils.border import files
 with files.only_one(sys.argv[1], ""):
     print("in", flush=True)
     input()

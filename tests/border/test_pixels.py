@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course_utils import data, pixels
+from course_utils import data
+from course_utils.border import pixels
 
 GREY = np.random.default_rng(0).random((6, 8, 10, 1)).astype(np.float32)
 BINARY = (GREY > 0.5).astype(np.float32)

@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from course_utils.budgets import BUDGETS
-from course_utils.train import beginning, peers
-from course_utils.train.cluster import cluster_of_environment, strategy_of
+from course_utils.command import beginning, peers
+from course_utils.command.cluster import cluster_of_environment, strategy_of
 
 LATENT_DIM = 200
 OWN_SIDE = 64  # of own images, unless --size says otherwise

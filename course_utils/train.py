@@ -1,19 +1,10 @@
-"""Train the avatar VAE of lesson 06 from a terminal: python -m course_utils.train --help
+"""Train the avatar VAE of lesson 06 from a terminal: python -m course_utils.train --help"""
 
-================  ==============================================================
-``options.py``    what the command takes
-``beginning.py``  what can be known before TensorFlow starts
-``running.py``    images, networks, training, and what is left behind
-``cluster.py``    on which devices and machines it trains
-``peers.py``      several machines that wait for each other
-================  ==============================================================
-"""
-
+import contextlib
 import re
 import sys
 
-from course_utils.train.options import parser
-from course_utils.train.running import run
+from course_utils.command import parser, run
 
 
 def _tensorflow_error() -> type[Exception]:
@@ -62,3 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{parser().prog}: {_in_one_line(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(main())

@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 
 from course_utils.budgets import BUDGETS
-from course_utils.train.cluster import TF_CONFIG
+from course_utils.command.cluster import TF_CONFIG
 
 OWN = """\
 your own images: --data FOLDER takes JPEG, PNG, WebP, GIF, BMP and TIFF files in any nesting, of any size and shape, in

@@ -12,8 +12,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import pixels
-from course_utils.pixels import words
+from course_utils.border import pixels
+from course_utils.border.pixels import words
 
 tfd = tfp.distributions
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import files, train
-from course_utils.train import beginning, running
+from course_utils import train
+from course_utils.border import files
+from course_utils.command import beginning, running
 
 
 @pytest.fixture

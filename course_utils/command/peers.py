@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from course_utils.train.cluster import Cluster
+from course_utils.command.cluster import Cluster
 
 AGAIN = "Start the same line on all machines again: the training goes on from its last checkpoint."
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from course_utils.train import cluster, options, peers
+from course_utils.command import cluster, options, peers
 
 TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 0}}
 
@@ -84,7 +84,7 @@ def test_whom_it_waits_for_is_said_and_who_has_gone(peer, capsys):
 
 PROGRAM = """
 import ctypes, sys
-from course_utils.train import cluster, peers
+from course_utils.command import cluster, peers
 two = cluster.Cluster({"worker 0": "127.0.0.1:1", "worker 1": "127.0.0.1:" + sys.argv[1]}, "worker 0")
 with peers.watched(two, every=0.1, patience=0.3, grace=0.3):
     print("deaf", flush=True)

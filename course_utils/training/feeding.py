@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from course_utils import data, runtime, shapes
+from course_utils import data, runtime
+from course_utils.border import shapes
 
 KINDS = "images as an array (number, height, width, channels), or a tf.data.Dataset of them,"
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from course_utils import files
+from course_utils.border import files
 
 try:
     import resource

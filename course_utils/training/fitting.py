@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from course_utils import data, feeding
+from course_utils import data
 from course_utils.checkpoints import kept
 from course_utils.checkpoints.identity import computes_in
-from course_utils.models import KLWarmup as KLWarmup
 from course_utils.models.callbacks import check_callbacks
-from course_utils.stopping import FiniteLoss, too_little_memory
+from course_utils.training import feeding
+from course_utils.training.stopping import FiniteLoss, too_little_memory
 
 
 def warmup_cosine(peak_rate: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
