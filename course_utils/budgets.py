@@ -47,26 +47,26 @@ BUDGETS = {
         "full": {"draws": 1_000_000, "noise_numbers": 1 << 24, "vae_steps": 4_000},
     },
     "04": {
-        "smoke": {"images": 12_800, "epochs": 4, "points": 10_240, "fit_epochs": 30},
-        "laptop": {"images": 60_000, "epochs": 4, "points": 20_480, "fit_epochs": 40},
-        "full": {"images": 60_000, "epochs": 20, "points": 51_200, "fit_epochs": 60},
+        "smoke": {"images": 6_400, "epochs": 4},
+        "laptop": {"images": 60_000, "epochs": 4},
+        "full": {"images": 60_000, "epochs": 20},
     },
     "05": {
-        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_epochs": 3, "dense_epochs": 5},
+        "smoke": {"images": 9_600, "epochs": 4, "batchnorm_epochs": 2, "dense_epochs": 4},
         "laptop": {"images": 60_000, "epochs": 4, "batchnorm_epochs": 1, "dense_epochs": 3},
         "full": {"images": 60_000, "epochs": 10, "batchnorm_epochs": 30, "dense_epochs": 10},
     },
     "06": {
         "smoke": {
-            "images": 900,
+            "images": 600,
             "download_thousands": 0,
-            "batch": 16,
-            "calibrated_epochs": 10,
+            "batch": 8,
+            "calibrated_epochs": 8,
             "published_epochs": 2,
             "autoencoder_epochs": 3,
-            "snapshot_every": 25,
-            "draws": 100,
-            "probe_images": 800,
+            "snapshot_every": 60,
+            "draws": 60,
+            "probe_images": 540,
         },
         "laptop": {
             "images": 2_000,
@@ -95,5 +95,16 @@ BUDGETS = {
         "smoke": {"draws": 100_000, "steps": 300},
         "laptop": {"draws": 400_000, "steps": 600},
         "full": {"draws": 1_000_000, "steps": 800},
+    },
+    "A2": {
+        "smoke": {"points": 10_240, "fit_epochs": 25},
+        "laptop": {"points": 20_480, "fit_epochs": 40},
+        "full": {"points": 51_200, "fit_epochs": 60},
+    },
+    "A4": {"smoke": {"images": 24}, "laptop": {"images": 24}, "full": {"images": 24}},
+    "A5": {
+        "smoke": {"images": 6_400, "epochs": 12, "seeds": 2, "postcards": 200, "postcard_epochs": 15},
+        "laptop": {"images": 20_000, "epochs": 8, "seeds": 4, "postcards": 600, "postcard_epochs": 40},
+        "full": {"images": 60_000, "epochs": 20, "seeds": 5, "postcards": 2_000, "postcard_epochs": 60},
     },
 }
