@@ -122,10 +122,7 @@ def test_the_parts_of_a_lesson_are_there(path):
     assert all(after - before <= 1 for before, after in zip(headings, headings[1:], strict=False))
 
 
-LONG = {"04", "05", "06"}  # being shortened; no other lesson may join them
-
-
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2] not in LONG], ids=lambda path: path.stem)
+@lessons
 def test_a_core_can_be_studied_in_one_sitting(path):
     """Without solutions and the list of sources; formulas and link addresses are no words."""
     notebook = nbformat.read(path, as_version=4)

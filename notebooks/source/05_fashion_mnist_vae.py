@@ -886,8 +886,8 @@ assert gaps["VAE, normal"] < 0.7 * gaps["autoencoder, uniform"]
 # ## Go on with your own images, and with labels
 #
 # Two things are left that people want from a VAE. To train it on a folder of *their* images, of any size and format: one
-# line, `data.load_folder("your/folder", size=64)`, and networks that follow the shape. And to ask for a garment by its name:
-# a *conditional* VAE, with the label in the networks. [Appendix A5](A5_labels_and_own_images.ipynb) does both, and measures
+# line, `data.load_folder("your/folder", size=64)`, and networks that follow the shape. And to ask for an image by its name: a
+# *conditional* VAE, with the label in the networks. [Appendix A5](A5_labels_and_own_images.ipynb) does both, and measures
 # what the label is worth in the decoder and in the encoder.
 
 # %% [markdown]

@@ -11,15 +11,15 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/A5_labels_and_own_images.ipynb)
 #
-# ![Five rows of garments from five codes, ten columns for the ten labels: in each column one kind of garment](figures/A5_labels.png)
+# ![Five rows of digits from five codes, ten columns for the ten labels: in each column one digit, in each row one hand](figures/A5_labels.png)
 #
-# A VAE draws what it likes. Give it the label of each image, and you can ask for a boot. And give it a folder of your own
-# in place of garments: one line changes. This appendix does both.
+# A VAE draws what it likes. Give it the label of each image, and you can ask for a seven. And give it a folder of your own in
+# place of digits: one line changes. This appendix does both.
 
 # %% [markdown]
 # **You will do**
-# - write a conditional VAE: the networks of lesson 05, with a label beside the image and beside the code;
-# - ask one code for all ten garments;
+# - write a conditional VAE, with a label beside the image and beside the code;
+# - ask one code for all ten digits;
 # - measure what the label is worth in the decoder, and what it is worth in the encoder;
 # - train on a folder of pictures of any size and format, made here in code, and then on yours.
 #
@@ -66,19 +66,19 @@ from course_utils import data, metrics, models, networks, plots, selftest, train
 tfd, layers = tfp.distributions, keras.layers
 
 # %% [markdown]
-# ## Load garments with their labels
+# ## Load digits with their labels
 #
-# As in lesson 05 the garments are cut at one half. A label becomes a row of ten numbers, a one among nine zeros, so that a
+# As in lesson 04 the digits are cut at one half. A label becomes a row of ten numbers, a one among nine zeros, so that a
 # network can take it as an input.
 
 # %%
-fashion = data.load_fashion_mnist()
-plots.label_source(fashion)
-print(fashion)
+mnist = data.load_mnist()
+plots.label_source(mnist)
+print(mnist)
 
-train_images, train_labels = fashion.train_images[: budget.images], fashion.train_labels[: budget.images]
+train_images, train_labels = mnist.train_images[: budget.images], mnist.train_labels[: budget.images]
 epochs = budget.epochs * (budget.images // len(train_images))  # the drawn set is smaller: pass over it more often
-test_images, test_labels = data.binarise(fashion.test_images), fashion.test_labels
+test_images, test_labels = data.binarise(mnist.test_images), mnist.test_labels
 print("label", test_labels[0], "as a row:", tf.one_hot(test_labels[0], 10).numpy())
 
 # %% [markdown]
@@ -165,19 +165,19 @@ reconstruction, kl = (tf.reduce_mean(term) for term in conditional.terms(test_im
 print(f"-ELBO given the label {reconstruction + kl:.1f} = {reconstruction:.1f} + KL {kl:.1f} nats per image")
 
 # %% [markdown]
-# ## Ask one code for ten garments
+# ## Ask one code for ten digits
 #
 # Draw five codes from the prior, and decode each with every label:
 
-# %% tags=["front-labels"] alt="Five rows of garments from five codes, ten columns for the ten labels. In each column one kind of garment; along a row they share their width, or how much of the frame they fill"
+# %% tags=["front-labels"] alt="Five rows of digits from five codes, ten columns for the ten labels. In each column one digit; along a row they share their slant and the width of their strokes"
 z = conditional.prior.sample(5, seed=3)
 grid = conditional.likelihood(tf.repeat(z, 10, axis=0), tf.tile(tf.range(10), [5])).mean().numpy()
 rows = {f"code {number + 1}": grid[10 * number : 10 * number + 10] for number in range(5)}
-plots.compare_rows(rows, fashion.class_names, title="The label chooses the garment, the code its cut")
+plots.compare_rows(rows, mnist.class_names, title="The label chooses the digit, the code its hand")
 plt.show()
 
 # %% [markdown]
-# Is it a bag because you asked for one? Let somebody judge who knows real images only: a vote of the five nearest training
+# Is it a seven because you asked for one? Let somebody judge who knows real images only: a vote of the five nearest training
 # images. It must first prove itself on the test images.
 
 # %%
@@ -187,10 +187,10 @@ asked = np.tile(np.arange(10), 50)
 answers = data.binarise(conditional.likelihood(conditional.prior.sample(500, seed=4), asked).mean().numpy())
 as_asked = np.mean(judge.predict(answers.reshape(500, -1)) == asked)
 on_test = judge.score(test_images[:1000].reshape(-1, 784), test_labels[:1000])
-print(f"the judge names the class of {on_test:.0%} of the test images, and of {as_asked:.0%} of the garments asked for")
+print(f"the judge names the class of {on_test:.0%} of the test images, and of {as_asked:.0%} of the digits asked for")
 
 # %% tags=["claim"]
-assert as_asked > (on_test - 0.2 if budget.name != "smoke" else 0.3)
+assert as_asked > (0.9 if budget.name != "smoke" else 0.6)
 
 # %% [markdown]
 # ## Does the label go into both networks?
@@ -235,8 +235,8 @@ assert in_decoder[0] > 5
 #
 # ## Look at what is left for the code
 #
-# If the label says what kind of garment it is, the code need not. Take the codes of test images, and let the nearest codes
-# vote on the class, as in lesson 04:
+# If the label says which digit it is, the code need not. Take the codes of test images, and let the nearest codes vote on the
+# class, as in lesson 04:
 
 # %% alt="Codes of 5,000 test images in the plane, coloured by class. Without a label the classes lie in regions; with a label in both networks they lie on top of each other"
 found = {}
@@ -248,13 +248,12 @@ for axis, name in zip(axes, ("no label", "label in both"), strict=True):
         KNeighborsClassifier(15).fit(codes[:half], test_labels[:half]).score(codes[half:], test_labels[half:5000])
     )
     title = f"{name}: the class is found from {found[name]:.0%} of the codes"
-    plots.latent_plane(axis, codes, test_labels[:5000], fashion.class_names, title, name_classes=name == "no label")
+    plots.latent_plane(axis, codes, test_labels[:5000], mnist.class_names, title, name_classes=name == "no label")
 plt.show()
 
 # %% [markdown]
-# Without a label the plane is divided among the classes. With one, each class has the whole plane, and a code means the
-# same for all of them, or nearly so: how wide, how long, how much of the frame. That is why one code gives ten garments of
-# one cut.
+# Without a label the plane is divided among the classes. With one, each class has the whole plane to itself, and the code
+# says how a digit is written.
 
 # %% tags=["claim"]
 assert found["no label"] > 0.5 and found["label in both"] < 0.6 * found["no label"]
@@ -308,37 +307,42 @@ mine = data.load_folder(folder, size=64)  # your folder here, for instance "/con
 print(mine)
 
 # %% [markdown]
-# The networks follow the shape of an image: as many halvings as it needs, grey or colour. And as lesson 06 explains, the
-# noise level of the pixels is left to the data.
+# The networks follow the shape of an image: as many halvings as it needs, grey or colour. The code has four numbers, as many
+# as the things in which these postcards differ. And as lesson 06 explains, the noise level of the pixels is left to the data.
 
 # %%
-encoder, decoder = networks.image_vae_networks(mine.train_images.shape[1:], latent_dim=8)
-vae = models.VAE(models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(8))
+encoder, decoder = networks.image_vae_networks(mine.train_images.shape[1:], latent_dim=4)
+vae = models.VAE(models.posterior_of(encoder), models.calibrated_gaussian_of(decoder), models.standard_normal(4))
 history = training.fit(vae, mine.train_images, epochs=budget.postcard_epochs, peak_rate=2e-3, batch_size=16)
 
 held_out = data.to_float(mine.test_images[:])
 rebuilt = vae.decoder(vae.encoder(held_out).mean()).mean().numpy()
-draws = vae.decoder(vae.prior.sample(8, seed=5)).mean().numpy()
+posterior = vae.encoder(data.to_float(mine.train_images[:]))
+covariance = np.cov(posterior.mean().numpy().T) + np.diag(np.mean(posterior.variance(), axis=0))
+center = np.mean(posterior.mean(), axis=0)
+fitted = tfd.MultivariateNormalTriL(center, np.linalg.cholesky(covariance).astype(np.float32))  # as in lesson 06
+draws = [vae.decoder(density.sample(8, seed=5)).mean().numpy() for density in (vae.prior, fitted)]
 mean_image = data.to_float(mine.train_images[:]).mean(axis=0)
 decibels = metrics.psnr(rebuilt, held_out), metrics.psnr(np.broadcast_to(mean_image, held_out.shape), held_out)
 print("held-out pictures: {:.1f} dB, and {:.1f} dB for the mean picture".format(*decibels))
 
-# %% alt="Three rows of postcards: eight held-out originals, their reconstructions with the same sun, hill and hour, and eight draws from the prior, which are other postcards of the same kind"
+# %% alt="Four rows of postcards: eight held-out originals; their reconstructions with the same sun, hill and hour; draws from the prior; and draws from a Gaussian fitted to the codes, which are other postcards of the same kind"
 plots.compare_rows(
-    {"held out": held_out[:8], "reconstruction": rebuilt[:8], "draw": draws},
+    {"held out": held_out[:8], "reconstruction": rebuilt[:8], "prior": draws[0], "fitted": draws[1]},
     title="A folder of pictures: originals, reconstructions, and new ones",
     size=1.35,
 )
 plt.show()
 
 # %% [markdown]
-# With a folder of yours, look at the first two rows before you judge the third. If the reconstructions lack what you care
-# for, train longer, or give the code more numbers. If they are good and the draws are not, lesson 06 is about that. And mind
-# how many pictures you have: a few hundred teach what they have in common, not every detail.
+# With a folder of yours, look at the first two rows before you judge the others. If the reconstructions lack what you care
+# for, train longer, or give the code more numbers. The last two rows come from one decoder, asked in two places: lesson 06
+# explains why a calibrated model has to be asked where its codes are. And mind how many pictures you have: a few hundred
+# teach what they have in common, not every detail.
 
 # %% tags=["claim"]
 assert len(set(sizes)) > 50 and all(width != height for width, height in sizes)
-assert decibels[0] > decibels[1] + 4
+assert decibels[0] > decibels[1] + (10 if budget.name != "smoke" else 1)
 
 # %% [markdown]
 # ### Open problem
@@ -375,5 +379,4 @@ selftest.ask("A5")
 #   Models](https://arxiv.org/abs/1406.5298), 2014: few labels.
 # - Pyro's tutorials on the [conditional](https://pyro.ai/examples/cvae.html) and on the
 #   [semi-supervised](https://pyro.ai/examples/ss-vae.html) VAE.
-# - H. Xiao, K. Rasul, R. Vollgraf, [Fashion-MNIST](https://arxiv.org/abs/1708.07747), 2017; the images are under the
-#   MIT licence of Zalando SE.
+# - Y. LeCun, C. Cortes, C. J. C. Burges, MNIST: the digits.
