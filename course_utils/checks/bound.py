@@ -20,7 +20,7 @@ from course_utils.checks.recording import recorded
 from course_utils.checks.values import factor_name, factor_words, fitted
 
 tfd = tfp.distributions
-BATCH, LATENT_DIM, SHAPE = 20, 3, (8, 6, 1)
+BATCH, LATENT_DIM, SHAPE = 13, 3, (8, 6, 1)
 PIXELS = 48
 SIZES = {"batch": BATCH, "pixels": PIXELS, "latent dimensions": LATENT_DIM}
 
@@ -100,11 +100,6 @@ STANDARD = "the prior is taken for N(0, I), and this one is not: the KL is that 
 TWICE = (
     "the sigmoid is applied twice: the decoder's distribution has its own, and probabilities are no logits. Ask the "
     "distribution for `log_prob`."
-)
-PROB = (
-    "the likelihood hardly enters: is that `prob` instead of `log_prob`? The probability of a whole image is nearly "
-    "0, its "
-    "logarithm is not."
 )
 INVERTED = "the images are inverted (1 - x) in the likelihood: the ones are scored with the probability of a zero."
 OTHERS = (
@@ -212,7 +207,6 @@ def _bound(output, memory, z, image, flat, mean, sd) -> Bound:
             ("", np.mean(at)),
             (TWICE, np.mean(log_likelihood(x, expit(logits)))),
             (INVERTED, np.mean(log_likelihood(1 - x, logits))),
-            (PROB, np.mean(np.exp(at))),
             (OTHERS, np.mean(log_likelihood(x[::-1], logits))),
         ]
         ratio = log_normal(z, mean[image], sd[image]) - log_normal(z, loc, scale)
@@ -286,9 +280,6 @@ def _check_terms(bounds: list[Bound]) -> None:
     best = None
     for (likelihood, log_likelihood), (way, kl) in itertools.product(columns("log_likelihoods"), columns("kls")):
         fit = fitted(y, [-log_likelihood, kl])
-        if likelihood == PROB:
-            alone = fitted(y, [kl])
-            fit = None if alone is None else np.array([1.0, alone[0]])
         if fit is not None:
             names = [[] if abs(c) < 1e-3 else factor_name(c, SIZES) for c in fit]
             cost = 3 * (bool(likelihood) + bool(way)) + sum(
@@ -325,7 +316,11 @@ def _words(likelihood: str, way: str, fit: np.ndarray, names: list) -> str:
             "the KL is forgotten: what is left is the loss of a noisy autoencoder, and its codes drift as they like."
         )
     elif abs(fit[0]) < 1e-3:
-        says.append("the log-likelihood is missing: this is the KL alone.")
+        says.append(
+            "the likelihood hardly enters, this is the KL alone: is the log-likelihood left out, or is that `prob` "
+            "in place "
+            "of `log_prob`? The probability of a whole image is nearly 0, its logarithm is not."
+        )
     else:
         common = [name for name in names[0] or [] if name in (names[1] or [])]
         says += [WHOLE_WORDS.get(name) or factor_words([name], {}) for name in common]

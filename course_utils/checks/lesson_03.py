@@ -286,11 +286,11 @@ def score_gradient(function: Callable) -> None:
     )
 
 
-FEW, SOME, MANY = 2, 60, 100_000
+FEW, SOME, MANY = 2, 40, 100_000
 
 
 def _examine_score(call: Call) -> None:
-    """Both signs of the mean, narrow and wide; calls with two draws, where a wrong divisor shows, and with sixty."""
+    """Both signs of the mean, narrow and wide; calls with two draws, where a wrong divisor shows, and with forty."""
     rng = np.random.default_rng()
     kinds = [(sign * rng.uniform(0.8, 1.4), sd) for sd in rng.uniform([0.5, 1.4], [0.7, 1.8]) for sign in (1, -1)]
     kinds = [(np.float32(mean), np.float32(sd)) for mean, sd in kinds]
@@ -301,7 +301,7 @@ def _examine_score(call: Call) -> None:
     estimates = {
         (kind, number): np.array([float(_one(call(*kind, number))) for _ in range(calls)])
         for kind in kinds
-        for number, calls in ((FEW, 5 * slow), (SOME, slow))
+        for number, calls in ((FEW, 150), (SOME, slow))
     }
     for values in estimates.values():
         call.finite(values)
@@ -413,7 +413,7 @@ def _name_mean(estimates: dict) -> None:
     if distance(right, False) < 7 and bias < 7:
         return
     best = min(EXPECTED, key=lambda words: distance(EXPECTED[words], True))
-    spread = max(values.std() / np.sqrt(_variance(*kind) / number) for (kind, number), values in estimates.items())
+    spread = max(values.std() / np.sqrt(_variance(*kind) / n) for (kind, n), values in estimates.items() if n == SOME)
     if spread > 1.7 and distance(right, True) < 5:
         return  # its mean is right and its scatter is not; that has words of its own
     if best and distance(EXPECTED[best], True) < 5:

@@ -675,7 +675,7 @@ MISTAKES = {
         "counted twice": [elbo_of(lambda ll, kl: tf.reduce_mean(2 * kl - ll))],
         "decoded the mean": [mean_decoded],
         "nothing is drawn": [elbo_estimated_at(lambda posterior: posterior.mean())],
-        "variance in place": [
+        "variance in place|variance is taken for": [
             elbo_with(z=draw_with_variance),
             elbo_estimated_at(draw_with_variance),
             variance_as_scale,
