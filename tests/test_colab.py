@@ -54,7 +54,7 @@ def test_a_runtime_is_written_afresh_from_the_two_files_that_colab_publishes(tmp
     assert colab_runtimes.read(path) == newest._replace(name="2026-09", python="3.13")
     assert list(colab_runtimes.runtimes())[-1] == "2026-09"
     again = colab_runtimes.write(newest.name, freeze, os_info)
-    assert again.read_text() == (ROOT / "tools" / "runtimes" / again.name).read_text()
+    assert again.read_text() == (ROOT / "tools" / "colab" / again.name).read_text()
     with pytest.raises(ValueError, match="no line 'Python 3.x'"):
         colab_runtimes.write("2026-09", freeze, "Ubuntu")
     with pytest.raises(ValueError, match="no line 'tensorflow=='"):

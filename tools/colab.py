@@ -1,6 +1,6 @@
 """Walk a Colab user's path: python tools/colab.py [--runtime 2026-08] [--lesson 00 05]. Half an hour a runtime.
 
-For a runtime of tools/runtimes, an environment with the Python and the packages that Colab has and without the course.
+For a runtime of tools/colab, an environment with the Python and the packages that Colab has and without the course.
 In it, from an empty folder and with a stand-in for google.colab: each lesson as a user runs it, whose set-up cell
 installs the last commit of this clone, at the smoke budget; then the training command, twice. Fails if a cell raised, a
 package was replaced, or anything but a progress bar came on standard error.

@@ -1,4 +1,4 @@
-"""What Colab's runtimes have preinstalled: one file a runtime in tools/runtimes. Write a new one when Colab changes:
+"""What Colab's runtimes have preinstalled: one file a runtime in tools/colab. Write a new one when Colab changes:
 
     python tools/colab_runtimes.py 2026-09
 
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "tools" / "runtimes"
+FOLDER = ROOT / "tools" / "colab"
 ADDRESS = "https://raw.githubusercontent.com/googlecolab/backend-info/{commit}/{name}"
 
 
