@@ -140,7 +140,7 @@ def _leave_results(vae, avatars, run: Path) -> None:
     """Weights and a picture, each whole or not there."""
     import tensorflow as tf
 
-    from course_utils import files
+    from course_utils.border import files
 
     tf.get_logger().setLevel("ERROR")  # Keras warns of a model without a configuration, and only weights are saved
     # Some averages are spread over the workers, so that all of them have to take part. One keeps the files.

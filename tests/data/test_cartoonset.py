@@ -552,8 +552,8 @@ def test_real_images_are_not_named_and_then_drawn(options):
 @pytest.mark.parametrize("argument", [True, False])
 def test_folder_must_exist(argument, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path / "typo"))
-    what = "The argument folder" if argument else "COURSE_DATA_DIR"
-    with pytest.raises(data.DataError, match=f"{what} names .*typo, which is not an existing folder"):
+    words = "The folder of images, .*typo, does not exist" if argument else "COURSE_DATA_DIR names .*typo, which is not"
+    with pytest.raises(data.DataError, match=words):
         data.load_cartoonset(folder=tmp_path / "typo" if argument else None)
 
 
