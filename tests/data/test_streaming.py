@@ -146,7 +146,7 @@ def test_images_stay_out_of_the_graph(on_disk, stored):
         ({"batch_size": 0}, "do not fill"),
         ({"first_step": -1}, "first_step must be 0 or more"),
         ({"transform": "double"}, "'float' or 'binarise'"),
-        ({"images": NUMBERED.astype(np.float32)}, "uint8 images, not float32"),
+        ({"images": NUMBERED.astype(np.int32)}, "uint8 or as floats in .0, 1., not int32"),
     ],
 )
 def test_stream_refuses(options, message):
