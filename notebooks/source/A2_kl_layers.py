@@ -508,7 +508,7 @@ for (_, noise, kl), name in zip(predicted.values(), report, strict=True):
 # What do their draws look like? Draw $z$ from the prior and $x$ from the decoder, 20,000 times, and compare the
 # covariance of the twelve features with the true one.
 
-# %% alt="Four 12 by 12 covariance matrices. The true one and those of the models with factor 1 and 2 show the same pattern of positive and negative blocks; with factor 256 only the diagonal is left"
+# %% alt="Four 12 by 12 covariance matrices. The true one and those of the models with factor 1 and 2 show the same pattern of dark and light blocks; with factor 256 only the diagonal is left"
 covariances = {"the data (exact)": covariance}
 for name, (_, decoder_now, _) in trained.items():
     covariances[name] = np.cov(decoder_now(unit.sample(20_000)).sample().numpy().T)
@@ -531,9 +531,9 @@ for name, values in eigenvalues.items():
     )
 
 # %% [markdown]
-# Four causes make four large eigenvalues, and the noise makes the other eight, 0.25 each. The first model has all of
-# them. In the second, the weakest cause is hard to tell from the noise, which has risen to meet it. In the third
-# no direction is special: each feature has its right variance, and no two of them have anything to do with each other.
+# Four causes make four large eigenvalues, and the noise makes the other eight, 0.25 each. The first model has all of them. In
+# the second the weakest cause is gone, as predicted, and the noise has doubled. In the third no direction is special: each
+# feature has its right variance, and no two of them have anything to do with each other.
 
 # %% tags=["claim"]
 np.testing.assert_allclose(eigenvalues["the data (exact)"][:4], strengths**2 + noise_sd**2, rtol=1e-4)

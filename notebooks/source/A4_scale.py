@@ -137,7 +137,8 @@ assert float(tf.cast(1.0 + 1 / 512, tf.bfloat16)) == 1.0 and float(tf.cast(1e-8,
 assert float(tf.cast(1e-8, tf.float16)) == 0 and np.isinf(float(tf.cast(70_000.0, tf.float16)))
 
 # %% [markdown]
-# So build the networks of lesson 06 in either type, from the same weights, and compare what they make of eight avatars:
+# So build the networks of lesson 06 in either type, from the same weights, and compare what they make of eight avatars.
+# (With `training=True` batch normalisation takes the statistics of these eight; an untrained network has no others.)
 
 # %%
 avatars = data.load_cartoonset(download=None, limit=300)
@@ -155,17 +156,21 @@ def build(number_type, latent_dim=200):
 
 
 vaes = {number_type: build(number_type) for number_type in ("float32", "bfloat16")}
-pixels = {name: vae.decoder(vae.encoder(data.to_float(images[:8])).mean()).mean() for name, vae in vaes.items()}
+pixels = {
+    name: vae.decoder(vae.encoder(data.to_float(images[:8]), training=True).mean(), training=True).mean()
+    for name, vae in vaes.items()
+}
 difference = np.abs(pixels["bfloat16"] - pixels["float32"])
-print(f"pixels between 0 and 1: the types differ by {difference.mean():.1e} on average, {difference.max():.1e} at most")
+print(f"standard deviation of a pixel {np.std(pixels['float32']):.3f}")
+print(f"the types differ by {difference.mean():.4f} on average, {difference.max():.3f} at most")
 
 # %% tags=["claim"]
 for name, vae in vaes.items():
     assert all(weight.dtype == tf.float32 for weight in vae.trainable_weights) and pixels[name].dtype == tf.float32
-assert 0 < difference.mean() < 0.001 and difference.max() < 0.02
+assert 0.0002 < difference.mean() < 0.05 * np.std(pixels["float32"]) and difference.max() < 0.1
 
 # %% [markdown]
-# A step of grey is 0.004. How much faster it is depends on the machine: without hardware for bfloat16 it is slower, and
+# A step of grey is 0.004: the difference cannot be seen. How much faster it is depends on the machine: without hardware for bfloat16 it is slower, and
 # `benchmarks/README.md` has numbers for one that has it. `precision.using("auto")`, which the lesson takes, measures first,
 # and keeps float32 unless another type wins clearly.
 
