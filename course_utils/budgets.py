@@ -103,7 +103,7 @@ BUDGETS = {
     },
     "A4": {"smoke": {"images": 24}, "laptop": {"images": 24}, "full": {"images": 24}},
     "A5": {
-        "smoke": {"images": 6_400, "epochs": 12, "seeds": 2, "postcards": 200, "postcard_epochs": 15},
+        "smoke": {"images": 6_400, "epochs": 6, "seeds": 2, "postcards": 200, "postcard_epochs": 15},
         "laptop": {"images": 20_000, "epochs": 8, "seeds": 4, "postcards": 600, "postcard_epochs": 40},
         "full": {"images": 60_000, "epochs": 20, "seeds": 5, "postcards": 2_000, "postcard_epochs": 60},
     },
