@@ -52,21 +52,21 @@ BUDGETS = {
         "full": {"images": 60_000, "epochs": 20},
     },
     "05": {
-        "smoke": {"images": 9_600, "epochs": 4, "batchnorm_epochs": 2, "dense_epochs": 4},
+        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_epochs": 3, "dense_epochs": 5},
         "laptop": {"images": 60_000, "epochs": 4, "batchnorm_epochs": 1, "dense_epochs": 3},
         "full": {"images": 60_000, "epochs": 10, "batchnorm_epochs": 30, "dense_epochs": 10},
     },
     "06": {
         "smoke": {
-            "images": 600,
+            "images": 900,
             "download_thousands": 0,
-            "batch": 8,
-            "calibrated_epochs": 8,
+            "batch": 16,
+            "calibrated_epochs": 10,
             "published_epochs": 2,
             "autoencoder_epochs": 3,
-            "snapshot_every": 60,
-            "draws": 60,
-            "probe_images": 540,
+            "snapshot_every": 25,
+            "draws": 100,
+            "probe_images": 800,
         },
         "laptop": {
             "images": 2_000,
