@@ -90,7 +90,10 @@ class Keeper(keras.callbacks.Callback):
             found = rest
         if found:
             told = "; ".join(found[:6]) + (f"; and {len(found) - 6} more" if len(found) > 6 else "")
-            later = " More epochs can follow once it has finished." if len(found) == 1 and "epochs" in told[:6] else ""
+            later = ""
+            if len(found) == 1 and found[0].startswith("epochs "):
+                later = " A callback had stopped it before its end: it goes no further."
+                later = later if record["stopped"] else " More epochs can follow once it has finished."
             raise Other(
                 f"The checkpoints in {self.folder} are of another training: {told}. Use the same settings to go "
                 f"on.{later}"

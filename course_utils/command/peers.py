@@ -72,7 +72,7 @@ class Watch:
                     _end(reason, 1)
                 continue
             if number and number[0] in (signal.SIGINT, signal.SIGTERM) and not self.over.wait(self.grace):
-                _end(f"Interrupted while waiting for other machines. {AGAIN}", 128 + number[0])
+                _end(f"Interrupted, in the middle of work with other machines. {AGAIN}", 128 + number[0])
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ def test_early_stopping_stops_a_resumed_training_where_it_stops_a_whole_one(step
     finished, again = train(tmp_path / "cut", callbacks=[stopping(), At(13)], **LONG)
     assert "a callback had stopped the training" in capsys.readouterr().out
     assert same_weights(whole, finished) and again == history
+    with pytest.raises(ValueError, match="epochs 5 there, 6 here.*had stopped it before its end: it goes no further"):
+        train(tmp_path / "cut", callbacks=[stopping()], epochs=6)
 
 
 class Wander(keras.callbacks.Callback):
