@@ -47,7 +47,7 @@ BUDGETS = {
         "full": {"draws": 1_000_000, "noise_numbers": 1 << 24, "vae_steps": 4_000},
     },
     "04": {
-        "smoke": {"images": 6_400, "epochs": 4},
+        "smoke": {"images": 12_800, "epochs": 4},
         "laptop": {"images": 60_000, "epochs": 4},
         "full": {"images": 60_000, "epochs": 20},
     },
