@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     add("--channels", type=int, choices=(1, 3), help="own images: 1 for grey, 3 for colour (default: 3)")
     fits = "crop takes the middle square, pad all of it, with white beside it (default: crop)"
     add("--fit", choices=("crop", "pad"), help=f"own images: {fits}")
+    add("--mirror", action="store_true", help="exchange left and right in half of the images, others in each epoch")
     add("--budget", choices=("smoke", "laptop", "full"), help="default: full with a GPU, laptop without")
     add("--epochs", type=_positive, help="default: the budget's")
     add("--batch", type=_positive, help="images a step, of all devices together (default: the budget's)")

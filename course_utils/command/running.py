@@ -132,6 +132,7 @@ def _train(options: argparse.Namespace):
         verbose=1,
         checkpoints=options.resume / beginning.CHECKPOINTS,
         checkpoint_every=options.every,
+        mirror=options.mirror,
     )
     return vae, avatars
 

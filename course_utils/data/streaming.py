@@ -120,14 +120,21 @@ def epoch_order(number: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def stream(
-    images: np.ndarray | StoredImages, batch_size: int, seed: int, *, first_step: int = 0, transform: str = "float"
+    images: np.ndarray | StoredImages,
+    batch_size: int,
+    seed: int,
+    *,
+    first_step: int = 0,
+    transform: str = "float",
+    mirror: bool = False,
 ) -> "tf.data.Dataset":
     """Return an endless dataset of full float32 batches, which begins with the batch of `first_step`.
 
     Step `s` lies in epoch `s // (len(images) // batch_size)`, and takes its part of that epoch's `epoch_order`; the
     last images of an order, too few for a batch, are left to the next epochs. So a run that stops after step 100 and
     one which begins with `first_step=100` see together what a single run sees. `images` are uint8, or floats in [0, 1],
-    in memory or on disk; `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5).
+    in memory or on disk; `transform` is "float" (in [0, 1]) or "binarise" (in {0, 1}, threshold 0.5). With `mirror`,
+    half of the images of each epoch, other ones in the next, have left and right exchanged.
     Raises `ValueError` for other pixels, an unknown `transform`, a negative step, or too few images for a batch.
     """
     import tensorflow as tf
@@ -142,12 +149,15 @@ def stream(
         raise ValueError(f"first_step must be 0 or more, not {first_step}.")
     steps = len(images) // batch_size
     order = functools.lru_cache(2)(lambda epoch: epoch_order(len(images), seed, epoch))
+    mirrored = functools.lru_cache(2)(lambda epoch: epoch_order(len(images), seed + 1, epoch) % 2 == 0)
 
     kind, top = (np.uint8, 255.0) if images.dtype == np.uint8 else (np.float32, 1.0)
 
     def read(step: np.ndarray) -> np.ndarray:
         epoch, place = divmod(int(step), steps)
-        return np.asarray(images[order(epoch)[place * batch_size : (place + 1) * batch_size]], kind)
+        rows = order(epoch)[place * batch_size : (place + 1) * batch_size]
+        batch = np.asarray(images[rows], kind)
+        return np.where(mirrored(epoch)[rows, None, None, None], batch[:, :, ::-1], batch) if mirror else batch
 
     def load(step: "tf.Tensor") -> "tf.Tensor":
         batch = tf.numpy_function(read, [step], kind, stateful=False)

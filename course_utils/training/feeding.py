@@ -38,6 +38,7 @@ def of(
     transform: str,
     steps_per_epoch: int | None,
     repeatable: bool,
+    mirror: bool = False,
 ) -> Feed:
     """What ``fit`` is handed, checked, as batches.
 
@@ -56,7 +57,9 @@ def of(
         check_kind(model, images, "fit", transform)
         if steps_per_epoch is not None:
             raise ValueError("fit: steps_per_epoch is for datasets; of an array, all full batches make an epoch.")
-        return of_array(images, batch_size or 128, transform)
+        return of_array(images, batch_size or 128, transform, mirror)
+    if mirror:
+        raise ValueError("fit: mirror is for arrays. In a dataset, dataset.map(tf.image.random_flip_left_right).")
     if repeatable:
         raise ValueError(
             "fit: checkpoints need images whose order can be repeated from any step, and a dataset has an order of its "
@@ -69,7 +72,7 @@ def of(
     return of_dataset(model, images, transform, steps_per_epoch)
 
 
-def of_array(images, batch_size: int, transform: str) -> Feed:
+def of_array(images, batch_size: int, transform: str, mirror: bool = False) -> Feed:
     """Full batches of images, in memory or stored, in an order that depends on the seed and the epoch only.
 
     Raises:
@@ -79,7 +82,8 @@ def of_array(images, batch_size: int, transform: str) -> Feed:
         raise ValueError(f"fit: {len(images)} images make no batch of {batch_size}. Hand in more, or lower batch_size.")
 
     def batches(first_step: int) -> tf.data.Dataset:
-        return data.stream(images, batch_size, seed=runtime.SEED, first_step=first_step, transform=transform)
+        options = {"first_step": first_step, "transform": transform, "mirror": mirror}
+        return data.stream(images, batch_size, seed=runtime.SEED, **options)
 
     return Feed(len(images) // batch_size, batches, False, batch_size)
 

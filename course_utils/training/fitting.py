@@ -47,6 +47,7 @@ def fit(
     checkpoints: str | Path | None = None,
     checkpoint_every: int = 100,
     steps_per_epoch: int | None = None,
+    mirror: bool = False,
 ) -> dict[str, list[float]]:
     """Train a VAE (or any model whose ``train_step`` takes images) with Adam and a warm-up to ``peak_rate``.
 
@@ -71,6 +72,7 @@ def fit(
             sample.
         checkpoint_every: steps between two checkpoints; there is one after every epoch as well.
         steps_per_epoch: batches of an epoch, for a dataset that does not know its length.
+        mirror: whether half of the images of an array, others in each epoch, have left and right exchanged.
 
     Returns:
         The Keras history, of all epochs from the first one: a list of one figure an epoch for each name.
@@ -82,7 +84,7 @@ def fit(
         FloatingPointError: when a loss is not finite; checkpoints from before stay.
         MemoryError: when the device has not enough for a batch; it says which size to try.
     """
-    feed = feeding.of(model, images, batch_size, transform, steps_per_epoch, repeatable=checkpoints is not None)
+    feed = feeding.of(model, images, batch_size, transform, steps_per_epoch, checkpoints is not None, mirror)
     held_out = feeding.held_out(model, validation, transform, repeatable=checkpoints is not None)
     _check_settings(epochs, peak_rate, checkpoint_every)
     steps = epochs * feed.steps
@@ -98,7 +100,7 @@ def fit(
         "peak rate": float(peak_rate),
         "schedule": "a warm-up over a twentieth, then a cosine to 0",
         "transform": transform,
-    }
+    } | ({"mirror": True} if mirror else {})
     try:
         with kept(model, checkpoints, images, validation, settings, checkpoint_every, callbacks) as (done, keeper):
             finite.kept = keeper
