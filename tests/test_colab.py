@@ -93,3 +93,10 @@ def test_progress_is_no_news_and_a_warning_is():
     )
     assert colab.beside_progress(progress) == ""
     assert colab.beside_progress(progress + "UserWarning: 50% of it\n") == "UserWarning: 50% of it"
+
+
+def test_what_tensorflow_says_by_itself_is_set_aside_and_nothing_else():
+    known = frozenset({colab.without_numbers("2026-11-25 13:12:57.349730: I cudart_stub.cc:31] no drivers")})
+    later = "2027-01-02 03:04:05.123456: I cudart_stub.cc:31] no drivers\n"
+    assert colab.beside_progress(later, known) == ""
+    assert colab.beside_progress(later + "2027-01-02 03:04:05.123456: E other.cc:31] failed", known).endswith("failed")
