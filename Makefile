@@ -14,7 +14,7 @@ ifneq ($(SHARED),)
 export COURSE_DATA_DIR ?= $(CURDIR)/$(SHARED)
 endif
 
-.PHONY: help lab run test notebooks slides handouts bench clean
+.PHONY: help lab run test notebooks slides handouts site bench clean
 help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make run        execute every notebook in order, results under build/run/"
@@ -22,6 +22,7 @@ help:
 	@echo "make notebooks  rebuild notebooks/*.ipynb from notebooks/source/*.py, executed"
 	@echo "make slides     every deck as one HTML file and as PDF, under build/slides/"
 	@echo "make handouts   the notebooks without solutions, under build/handouts/"
+	@echo "make site       lessons, guide, decks and glossary as a web site, under build/site/"
 	@echo "make bench      the speed and quality tables (more than an hour)"
 
 $(READY): pyproject.toml constraints.txt
@@ -71,6 +72,9 @@ handouts: $(READY)
 	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --output-dir build/handouts \
 	  --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=solution notebooks/*.ipynb
 	@echo "The notebooks without their solutions are in build/handouts/"
+
+site: $(READY)
+	$(BIN)/python tools/site.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist.py

@@ -2,12 +2,15 @@
 
 import itertools
 import random
+import shutil
 import sys
 
 import numpy as np
 import pytest
 
 from course_utils import runtime
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +20,14 @@ def same_random_numbers(monkeypatch):
         runtime.set_seed()
     make, seeds = np.random.default_rng, itertools.count()
     monkeypatch.setattr(np.random, "default_rng", lambda seed=None: make(next(seeds) if seed is None else seed))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if BROWSER is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra 'slides' is not installed")
+    with playwright.sync_playwright() as play:
+        program = play.chromium.launch(executable_path=BROWSER)
+        yield program
+        program.close()

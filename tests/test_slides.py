@@ -2,7 +2,6 @@
 
 import functools
 import re
-import shutil
 from pathlib import Path
 
 import jupytext
@@ -12,7 +11,6 @@ ROOT = Path(__file__).parents[1]
 DECKS = sorted((ROOT / "slides").glob("[0-9]*.md"))
 SOURCES = sorted((ROOT / "notebooks" / "source").glob("[0-9A]*.py"))
 decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: path.stem)
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 
 
 def slides_of(path):
@@ -130,17 +128,6 @@ CHECK = """() => {
     if (/\\$|\\\\frac|\\[\\[/.test(slide.innerText)) problems.push('raw TeX or an unfilled number');
     return problems;
 }"""
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if BROWSER is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="the extra 'slides' is not installed")
-    with playwright.sync_playwright() as play:
-        program = play.chromium.launch(executable_path=BROWSER)
-        yield program
-        program.close()
 
 
 @decks

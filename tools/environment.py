@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv"
-WHAT = ["-e", ".[lab,dev,slides]"]
+WHAT = ["-e", ".[lab,dev,slides,site]"]
 ROOM = 4e9  # bytes
 
 FULL = (
