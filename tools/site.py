@@ -21,6 +21,11 @@ PAGES = ("*.md", "LICENSE", "CITATION.cff", "teaching/*.md", "slides/README.md",
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]+\)\]\(([^)]+)\)")
 
 
+def moved(text: str) -> str:
+    """Links to the pages of site/, which are at the top here."""
+    return re.sub(r"\]\((\.\./)?site/", r"](\1", text)
+
+
 def lesson(path: Path) -> nbformat.NotebookNode:
     """A notebook as the site shows it."""
     notebook = nbformat.read(path, as_version=4)
@@ -32,7 +37,9 @@ def lesson(path: Path) -> nbformat.NotebookNode:
         buttons.append(f'<a class="button" href="../slides/{path.stem}.html">Slides</a>')
     notebook.cells[0].source = BADGE.sub(" ".join(buttons), notebook.cells[0].source)
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "markdown":
+            cell.source = moved(cell.source)
+        else:
             tags = cell.metadata.get("tags", [])
             if "solution" in tags:
                 cell.metadata.tags = [*tags, "hide-input"]
@@ -49,7 +56,7 @@ def gather(source: Path, decks: Path) -> None:
     for pattern in PAGES:
         for path in ROOT.glob(pattern):
             (source / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, source / path.relative_to(ROOT))
+            (source / path.relative_to(ROOT)).write_text(moved(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in (ROOT / "site").glob("*.md"):
         text = path.read_text(encoding="utf-8").replace("](../", "](")
         (source / path.name).write_text(text, encoding="utf-8")
