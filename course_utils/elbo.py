@@ -54,6 +54,22 @@ def terms(model, images: tf.Tensor, training: bool = False, seed=None) -> tuple[
     return log_likelihood, kl
 
 
+def each(model, images, batch_size: int, samples: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """The two parts of the negative ELBO of every image: ``evaluate`` without the means over images.
+
+    Returns:
+        ``(reconstruction, kl)``, nats per image, each of shape ``(number,)``.
+    """
+    graph = tf.function(lambda batch: terms(model, batch), reduce_retracing=True)
+    reconstruction, kl = [], []
+    for first in range(0, len(images), batch_size):
+        batch = tf.cast(images[first : first + batch_size], tf.float32)
+        draws = [graph(batch) for _ in range(samples)]
+        reconstruction.append(-tf.reduce_mean([draw[0] for draw in draws], axis=0))
+        kl.append(tf.reduce_mean([draw[1] for draw in draws], axis=0))
+    return tf.concat(reconstruction, 0), tf.concat(kl, 0)
+
+
 def evaluate(model, images, batch_size: int = 1000, samples: int = 1) -> dict[str, float]:
     """The negative ELBO of a set of images and its two parts, means over the images, in nats per image.
 
@@ -71,14 +87,7 @@ def evaluate(model, images, batch_size: int = 1000, samples: int = 1) -> dict[st
     if min(batch_size, samples) < 1:
         raise ValueError(f"evaluate: batch_size={batch_size} and samples={samples} must be 1 or more.")
     shapes.check_model(model, images, "evaluate")
-    graph = tf.function(lambda batch: terms(model, batch), reduce_retracing=True)
-    reconstruction, kl = [], []
-    for first in range(0, len(images), batch_size):
-        batch = tf.cast(images[first : first + batch_size], tf.float32)
-        draws = [graph(batch) for _ in range(samples)]
-        reconstruction.append(-tf.reduce_mean([draw[0] for draw in draws], axis=0))
-        kl.append(tf.reduce_mean([draw[1] for draw in draws], axis=0))
-    reconstruction, kl = tf.concat(reconstruction, 0), tf.concat(kl, 0)
+    reconstruction, kl = each(model, images, batch_size, samples)
     total = reconstruction + kl
     return {
         "negative_elbo": float(tf.reduce_mean(total)),

@@ -4,20 +4,7 @@ import contextlib
 import re
 import sys
 
-from course_utils.command import parser, run
-
-
-def _tensorflow_error() -> type[Exception]:
-    import tensorflow as tf  # looked up when something has failed, and then it is here already
-
-    return tf.errors.OpError
-
-
-def _in_one_line(error: Exception) -> str:
-    """The message of an error of TensorFlow, without the code that it quotes in between."""
-    lines = [line for line in str(error).splitlines() if not line.startswith((" ", "\t"))]
-    return f"TensorFlow stopped with {type(error).__name__}: {' '.join(' '.join(lines).split())}"
-
+from course_utils.command import in_one_line, parser, run, tensorflow_error
 
 ARGUMENTS = {
     r"batch_size=(\d+)": r"--batch \1",
@@ -49,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError, MemoryError, ArithmeticError) as error:
         print(f"{parser().prog}: {_in_terms_of_the_command(error)}", file=sys.stderr)
         return 1
-    except _tensorflow_error() as error:
-        print(f"{parser().prog}: {_in_one_line(error)}", file=sys.stderr)
+    except tensorflow_error() as error:
+        print(f"{parser().prog}: {in_one_line(error)}", file=sys.stderr)
         return 1
     return 0
 

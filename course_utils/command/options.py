@@ -34,7 +34,8 @@ In the folder of the run: checkpoints/, logs/ (tensorboard --logdir FOLDER/logs)
 with held-out images, their reconstructions, draws from the prior, and draws from a Gaussian fitted to the codes."""
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of 1 or more, for argparse."""
     if not text.strip().isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
     return int(text)
@@ -53,7 +54,8 @@ def _folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def _side(text: str) -> int:
+def side(text: str) -> int:
+    """A number of pixels from 28 to 256, for argparse."""
     if not text.isdecimal() or not 28 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 28 to 256")
     return int(text)
@@ -74,22 +76,22 @@ def parser() -> argparse.ArgumentParser:
     add("--download", choices=("10k", "100k"), help=f"fetch Cartoon Set if it is not here: {room}")
     add(
         "--images",
-        type=_positive,
+        type=positive,
         help=f"use at most so many (default: all of a FOLDER or a download, else what the budget says: {numbers})",
     )
-    add("--size", type=_side, metavar="PIXELS", help="own images: the side they get, 28 to 256 (default: 64)")
+    add("--size", type=side, metavar="PIXELS", help="own images: the side they get, 28 to 256 (default: 64)")
     add("--channels", type=int, choices=(1, 3), help="own images: 1 for grey, 3 for colour (default: 3)")
     fits = "crop takes the middle square, pad all of it, with white beside it (default: crop)"
     add("--fit", choices=("crop", "pad"), help=f"own images: {fits}")
     add("--mirror", action="store_true", help="exchange left and right in half of the images, others in each epoch")
     add("--budget", choices=("smoke", "laptop", "full"), help="default: full with a GPU, laptop without")
-    add("--epochs", type=_positive, help="default: the budget's")
-    add("--batch", type=_positive, help="images a step, of all devices together (default: the budget's)")
+    add("--epochs", type=positive, help="default: the budget's")
+    add("--batch", type=positive, help="images a step, of all devices together (default: the budget's)")
     add("--peak-rate", type=_rate, default=1e-3, metavar="RATE", help="the largest learning rate (default: 0.001)")
     add("--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="auto measures")
     add("--strategy", choices=("single", "mirrored", "multiworker"), default="single", help="tf.distribute")
     add(
         "--resume", type=_folder, default=Path("runs/avatars"), metavar="FOLDER", help="the run (default: runs/avatars)"
     )
-    add("--every", type=_positive, default=100, metavar="STEPS", help="between two checkpoints (default: 100)")
+    add("--every", type=positive, default=100, metavar="STEPS", help="between two checkpoints (default: 100)")
     return result

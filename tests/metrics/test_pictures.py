@@ -31,24 +31,3 @@ def test_psnr_is_ten_times_the_log_of_the_inverse_error():
     assert metrics.psnr(image, image) == float("inf")
     with pytest.raises(ValueError, match="differ in shape"):
         metrics.psnr(image, image[:1])
-
-
-def test_frechet_distance_is_the_closed_form_of_two_gaussians():
-    rng = np.random.default_rng(0)
-    points = rng.standard_normal((4000, 3))
-    points = (points - points.mean(0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(points.T))).T  # exactly N(0, I)
-    scales, shift = np.array([1.0, 2.0, 0.5]), np.array([0.3, 0.0, -1.0])
-    expected = np.sum(shift**2) + np.sum((1 - scales) ** 2)
-    np.testing.assert_allclose(metrics.frechet_distance(points, points * scales + shift), expected, rtol=1e-9)
-    assert abs(metrics.frechet_distance(points, points)) < 1e-9
-    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]  # the distance does not depend on the axes
-    np.testing.assert_allclose(
-        metrics.frechet_distance(points @ turn, (points * scales + shift) @ turn), expected, rtol=1e-9
-    )
-
-
-def test_frechet_distance_refuses_what_has_no_covariance_or_other_dimensions():
-    with pytest.raises(ValueError, match="two points"):
-        metrics.frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
-    with pytest.raises(ValueError, match="cannot compare"):
-        metrics.frechet_distance(np.zeros((5, 3)), np.zeros((5, 2)))
