@@ -15,7 +15,8 @@ def mutual_information_gap(codes: np.ndarray, factors: np.ndarray, bins: int = 2
 
     Args:
         codes: posterior means, shape ``(number, latent_dim)``.
-        factors: whole numbers, shape ``(number, factors)``, as in ``drawn.avatar_factors``.
+        factors: whole numbers, shape ``(number, factors)``; of drawn avatars
+            ``np.stack(list(factors.values()), axis=1)``.
 
     Returns:
         From 0 to 1, shape ``(factors,)``; the score is its mean.

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from linear_gaussian import LinearGaussian
 
 from course_utils import metrics
+from course_utils.border.shapes import Parts
 
 tfd = tfp.distributions
 
@@ -24,7 +25,7 @@ def test_both_parts_are_those_of_gaussians(wrong):
     images = model.draw(2000)
     information, aggregate_kl = metrics.kl_decomposition(model, images)
     expected = closed(*model.aggregate, model.variance)
-    assert abs(information.mean - expected[0]) < 4 * information.standard_error < 0.1
+    assert abs(information.mean - expected[0]) < 4 * information.standard_error < 0.15
     assert abs(aggregate_kl.mean - expected[1]) < 4 * aggregate_kl.standard_error + 0.01  # and the bias
     assert information.mean + aggregate_kl.mean == pytest.approx(
         metrics.rate_distortion(model, images).rate.mean, abs=0.1
@@ -55,8 +56,9 @@ def test_codes_that_move_together_have_total_correlation_beside_its_marginals():
 
 def test_few_images_make_information_too_small_and_the_aggregate_kl_too_large():
     model = LinearGaussian(wider=0.5)
+    model.parts = Parts((2, 2, 1), False)  # which spares a look at the model in every run
     exact = closed(*model.aggregate, model.variance)
-    runs = [[part.mean for part in metrics.kl_decomposition(model, model.draw(15, seed))] for seed in range(150)]
+    runs = [[part.mean for part in metrics.kl_decomposition(model, model.draw(15, seed))] for seed in range(60)]
     mean, error = np.mean(runs, axis=0), np.std(runs, axis=0) / len(runs) ** 0.5
     assert mean[0] + 4 * error[0] < exact[0]
     assert mean[1] - 4 * error[1] > exact[1]

@@ -1,5 +1,6 @@
 """metrics: ELBO and importance-weighted bound against a model whose log p(x) is known, and against quadrature."""
 
+import linear_gaussian
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,8 +16,8 @@ def test_at_the_true_posterior_both_bounds_are_log_p():
     model = LinearGaussian()
     images = model.draw(200)
     exact = np.mean(model.log_evidence(images))
-    negative_elbo, distortion, rate = metrics.rate_distortion(model, images, batch_size=64, samples=300)
-    assert abs(negative_elbo.mean + exact) < 0.02
+    negative_elbo, distortion, rate = metrics.rate_distortion(model, images, batch_size=64, samples=60)
+    assert abs(negative_elbo.mean + exact) < 0.05
     assert negative_elbo.mean == pytest.approx(distortion.mean + rate.mean)
     for k in (1, 3, 40):  # every weight is p(x) itself, so that nothing is left to chance
         assert metrics.importance_weighted_bound(model, images, k, batch_size=16).mean == pytest.approx(exact, abs=1e-4)
@@ -26,15 +27,15 @@ def test_the_elbo_of_a_wrong_posterior_lies_below_by_its_divergence_from_the_tru
     model = LinearGaussian(turn=0.2, **WRONG)
     images = model.draw(300)
     gap = np.mean(model.gap(images))
-    negative_elbo, distortion, rate = metrics.rate_distortion(model, images, samples=300)
-    assert gap > 0.1 and abs(negative_elbo.mean + np.mean(model.log_evidence(images)) - gap) < 0.03
+    negative_elbo, distortion, rate = metrics.rate_distortion(model, images, samples=100)
+    assert gap > 0.1 and abs(negative_elbo.mean + np.mean(model.log_evidence(images)) - gap) < 0.04
     means = (images.reshape(-1, 4) - 0.5) @ model.to_mean.T + model.shift
     closed = 0.5 * np.sum(model.variance + means**2 - 1 - np.log(model.variance), axis=1)
     assert rate.mean == pytest.approx(closed.mean(), rel=1e-5)
     squares = np.sum((images.reshape(-1, 4) - 0.5 - means @ model.w.T) ** 2, axis=1)
     squares += np.sum(model.w**2 @ model.variance)  # E_q of the squared error
     expected = np.mean(squares / (2 * NOISE**2) + 2 * np.log(2 * np.pi * NOISE**2))
-    assert abs(distortion.mean - expected) < 0.03
+    assert abs(distortion.mean - expected) < 0.04
 
 
 def test_the_bound_rises_to_log_p_with_k_and_starts_at_the_elbo():
@@ -70,14 +71,15 @@ def test_the_bound_of_few_draws_is_that_of_quadrature(k):
     assert abs(found.mean - expected) < 4 * found.standard_error < 0.05
 
 
-def test_the_standard_error_is_the_spread_of_the_estimate():
+def test_standard_errors_are_those_of_a_mean_over_images():
+    images = LinearGaussian().draw(30)
+    exact = LinearGaussian().log_evidence(images)
+    bound = metrics.importance_weighted_bound(LinearGaussian(), images, 3)
+    assert bound.standard_error == pytest.approx(np.std(exact, ddof=1) / 30**0.5, rel=1e-4)
     model = LinearGaussian(**WRONG)
-    runs = [metrics.rate_distortion(model, model.draw(50, seed)).negative_elbo for seed in range(60)]
-    errors = np.array([run.standard_error for run in runs])
-    assert np.std([run.mean for run in runs], ddof=1) == pytest.approx(errors.mean(), rel=0.3)
-    runs = [metrics.importance_weighted_bound(model, model.draw(50, seed), 3) for seed in range(60)]
-    errors = np.array([run.standard_error for run in runs])
-    assert np.std([run.mean for run in runs], ddof=1) == pytest.approx(errors.mean(), rel=0.3)
+    means = (images.reshape(-1, 4) - 0.5) @ model.to_mean.T + model.shift
+    rate = metrics.rate_distortion(model, images).rate
+    assert rate.standard_error == pytest.approx(np.std(0.5 * np.sum(means**2, axis=1), ddof=1) / 30**0.5, rel=1e-4)
 
 
 def test_it_agrees_with_the_evaluation_of_the_lessons():
@@ -120,11 +122,12 @@ def test_the_decoder_gets_a_chunk_at_a_time_and_every_draw_once(number, k, batch
     assert found.mean < np.mean(model.log_evidence(images)) + 4 * found.standard_error
 
 
-def test_weights_that_no_number_can_hold_are_added_all_the_same():
+def test_weights_that_no_number_can_hold_are_added_all_the_same(monkeypatch):
+    monkeypatch.setattr(linear_gaussian, "NOISE", 0.01)
     model = LinearGaussian()
-    images = model.draw(20) * 0 + 1  # hundreds of nats away from anything that the model draws
+    images = np.tile(np.float32([1, 1, 0, 0]).reshape(1, 2, 2, 1), (20, 1, 1, 1))  # nothing that the model draws
     exact = np.mean(model.log_evidence(images))
-    assert exact < -100
+    assert np.exp(exact) == 0
     assert metrics.importance_weighted_bound(model, images, 50, 7).mean == pytest.approx(exact, rel=1e-5)
 
 
