@@ -71,6 +71,7 @@ def test_without_a_network_the_set_up_says_so(clone, monkeypatch):
         ("Retrying after connection broken by 'SSLError(SSLCertVerificationError(1, ...", environment.CERTIFICATE),
         ("'NewConnectionError(': Failed to establish a new connection: [Errno 101]')", environment.OFFLINE),
         ("'ProxyError('Cannot connect to proxy.'", environment.OFFLINE),
+        (".venv/bin/python: No module named pip", environment.WITHOUT_PIP),
         ("ERROR: No matching distribution found for numpy==2.4.6", ""),
         ("ERROR: ResolutionImpossible: for help visit", ""),
         ("Could not find a version that satisfies setuptools>=77 (from versions: none)", environment.OFFLINE),

@@ -31,7 +31,12 @@ CERTIFICATE = (
     "same command again."
 )
 DEBIAN = "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"
+WITHOUT_PIP = (
+    "The environment in .venv has no pip; uv makes such ones. Go on with uv (uv sync --all-extras, uv run ...), or let "
+    "make have one of its own: make clean, then the same command again."
+)
 CAUSES = (
+    (r"No module named pip\b", WITHOUT_PIP),
     (r"No space left on device|Errno 28|disk quota", FULL),
     (r"CERTIFICATE_VERIFY_FAILED|SSLError|certificate verify failed", CERTIFICATE),
     (r"NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|Network is unreachable|getaddrinfo", OFFLINE),
