@@ -57,3 +57,21 @@ def test_questions_are_shown_with_everything_they_need_and_no_link_to_the_networ
 def test_a_lesson_without_questions_is_named():
     with pytest.raises(ValueError, match="no self-test for lesson '5'"):
         selftest.questions("5")
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "words"),
+    [
+        (None, 2.047, "spread: 2.047 | no guess yet"),
+        (None, -2e-7, "spread: 0 | no guess yet"),
+        (0.6, 2.047, "spread: 2.047 | you guessed 0.6 and were off by 1.4"),
+        ("wide", 2.047, "spread: write your guess as one number"),
+        (["b", "a", "c"], ["a", "b", "c"], "spread: a < b < c | you have 1 of 3 in the right place"),
+        (["a", "b", "c"], ["a", "b", "c"], "3 of 3"),
+        (None, ["a", "b"], "spread: a < b | no guess yet"),
+        (["a", "a"], ["a", "b"], "spread: write each of these names once, smallest first: a, b."),
+    ],
+)
+def test_a_prediction_is_compared_with_what_came_out(guess, truth, words, capsys):
+    selftest.compare(guess, truth, "spread")
+    assert words in capsys.readouterr().out

@@ -86,7 +86,24 @@ plots.label_source(mnist)
 print(mnist)
 
 train_images = mnist.train_images[: budget.images]
+trained_long = mnist.is_real and budget.name != "smoke"  # claims are sharper then
 one_of_each = [int(np.flatnonzero(mnist.test_labels == digit)[0]) for digit in range(10)]
+
+# %% [markdown]
+# ### Exercise 1: draw binary images
+#
+# Before you read on, write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as floats.
+
+
+# %% tags=["exercise"]
+def draw_binary(images, rng):
+    return images / 255  # your code here
+
+
+checks.binarise(draw_binary)
+
+# %% [markdown]
+# ### Compare the ways, and a wrong one
 
 # %%
 grey = data.to_float(mnist.test_images)
@@ -157,24 +174,12 @@ binary_test = data.binarise(mnist.test_images)
 assert set(np.unique(binary_test)) == {0.0, 1.0}
 
 # %% [markdown]
-# ### Exercise 1: draw binary images
-#
-# Write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as floats.
-
-
-# %% tags=["exercise"]
-def draw_binary(images, rng):
-    return images / 255  # your code here
-
-
-checks.binarise(draw_binary)
-
-# %% [markdown]
 # ## Build an encoder that returns a distribution
 #
 # The encoder ends in four numbers for each image. `DistributionLambda` is the last layer: a function from those numbers
 # to a distribution. Two of the numbers are the mean. The other two are a log *standard deviation* this time, not a log
-# variance as in lesson 03, so there is no factor of one half in the exponent.
+# variance as in lesson 03, so there is no factor of one half in the exponent. In lesson 02 you fitted a $q$ to one $x$,
+# step by step. Here one network answers for every image at once: this is called *amortized* inference.
 
 # %%
 latent_dim = 2
@@ -329,14 +334,31 @@ axis.axis("off")
 plt.show()
 
 # %% [markdown]
-# The event shapes disappear where a density or a divergence is taken. What remains is the batch shape, one number an
-# image, and only the last step averages.
+# The event shapes disappear where a density or a divergence is taken. One number an image remains, and only the last step
+# averages.
 #
 # ## Write the bound in two ways
 #
 # For one image, $-\mathrm{ELBO} = \mathrm{KL}(q(z|x) \,\|\, p(z)) - \mathbb{E}_q[\log p(x|z)]$. TFP knows the KL of two
 # normals in closed form. Where it does not know a pair, you estimate it from the draw that you have anyway:
 # $\log q(z|x) - \log p(z)$.
+
+# %% [markdown]
+# ### Exercise 2: the negative ELBO of a batch
+#
+# Before you read on, write it for any `vae` with the three parts `vae.encoder`, `vae.decoder` and `vae.prior`. Return one number, nats per
+# image. Use either KL.
+
+
+# %% tags=["exercise"]
+def batch_negative_elbo(vae, images):
+    return tf.constant(0.0)  # your code here
+
+
+checks.negative_elbo(batch_negative_elbo)
+
+# %% [markdown]
+# ### Compare the two
 
 
 # %%
@@ -380,20 +402,6 @@ def compare_kls(draws=100):
 
 *_, score_before = compare_kls()
 assert abs(score_before) < 5
-
-# %% [markdown]
-# ### Exercise 2: the negative ELBO of a batch
-#
-# Write it for any `vae` with the three parts `vae.encoder`, `vae.decoder` and `vae.prior`. Return one number, nats per
-# image. Use either KL.
-
-
-# %% tags=["exercise"]
-def batch_negative_elbo(vae, images):
-    return tf.constant(0.0)  # your code here
-
-
-checks.negative_elbo(batch_negative_elbo)
 
 # %% [markdown]
 # ## Train it with a loop of your own
@@ -500,7 +508,9 @@ assert np.median(estimates) > exact[one] > estimates.min() + 3
 assert abs(estimates.mean() - exact[one]) < 5 * estimates.std() / len(estimates) ** 0.5
 bounds = np.array([result[:2] for result in results.values()])
 assert abs(bounds[0, 0] - bounds[1, 0]) < 5 * np.hypot(*bounds[:, 1])
-assert bounds[:, 0].max() < 0.95 * coins and 1 < results["analytic_kl"][2] < 15
+assert bounds[:, 0].max() < (0.78 if trained_long else 0.95) * coins and (5 if trained_long else 1) < results[
+    "analytic_kl"
+][2] < (9 if trained_long else 15)
 assert losses[0] > 500 and losses[len(losses) // budget.epochs :].mean() < coins
 
 # %% [markdown]
@@ -536,7 +546,8 @@ edges = {name: share_of_edges(images) for name, images in edges.items()}
 for name, share in edges.items():
     print(f"{name:12s} {share:.1%} of the horizontal neighbours differ")
 assert set(np.unique(draw)) == {0.0, 1.0}
-assert edges["draws"] > 1.2 * edges["test images"] and edges["mean > 0.5"] < 0.8 * edges["draws"]
+assert edges["draws"] > (1.6 if trained_long else 1.2) * edges["test images"]
+assert edges["mean > 0.5"] < (0.6 if trained_long else 0.8) * edges["draws"]
 
 # %% [markdown]
 # ## Encode: look at the plane
@@ -552,9 +563,9 @@ axis.set_aspect("equal")
 plt.show()
 
 # %% [markdown]
-# Digits that look alike lie side by side. The draws from all posteriors together, the *aggregate posterior*, lie where the
-# prior puts its own: that is the KL's work. Two numbers for the two statements: how well a vote among the nearest codes
-# finds the digit, and the mean and the spread of the aggregate posterior.
+# Digits that look alike lie side by side (the 6 in two places). The draws from all posteriors together, the *aggregate
+# posterior*, lie where the prior puts its own: that is the KL's work. Two numbers for the two statements: how well a
+# vote among the nearest codes finds the digit, and the mean and the spread of the aggregate posterior.
 
 # %% tags=["claim"]
 judge = KNeighborsClassifier(15).fit(codes[: len(codes) // 2], labels[: len(codes) // 2])
@@ -562,8 +573,8 @@ accuracy = judge.score(codes[len(codes) // 2 :], labels[len(codes) // 2 :])
 all_draws = encoder(binary_test).sample().numpy()
 print(f"digit found from its two numbers: {accuracy:.0%} (guessing: 10%)")
 print("draws from all posteriors: mean", all_draws.mean(axis=0).round(2), "sd", all_draws.std(axis=0).round(2))
-assert accuracy > 0.4
-assert np.abs(all_draws.mean(axis=0)).max() < 0.4 and np.abs(all_draws.std(axis=0) - 1).max() < 0.4
+assert accuracy > (0.55 if trained_long else 0.4)
+assert np.abs([all_draws.mean(axis=0), all_draws.std(axis=0) - 1]).max() < (0.25 if trained_long else 0.4)
 
 # %% [markdown]
 # ## Reconstruct
@@ -590,7 +601,9 @@ own = decoder(encoder(binary_test[:2000]).sample())
 own_nats = -own.log_prob(binary_test[:2000]).numpy()
 other_nats = -own.log_prob(np.roll(binary_test[:2000], 1, axis=0)).numpy()
 print(f"-log p(x|z): own code {own_nats.mean():.0f}, another image's code {other_nats.mean():.0f} nats per image")
-assert np.mean(other_nats - own_nats) > 80 and np.mean(other_nats > own_nats) > 0.7
+saved, share = np.mean(other_nats - own_nats), np.mean(other_nats > own_nats)
+print(f"saved {saved:.0f} nats on average, something for {share:.0%} of the images")
+assert saved > (130 if trained_long else 80) and share > (0.85 if trained_long else 0.7)
 
 # %% [markdown]
 # ## Let a layer add the KL
@@ -600,7 +613,7 @@ assert np.mean(other_nats - own_nats) > 80 and np.mean(other_nats > own_nats) > 
 # between the encoder and the decoder that you have trained, and let Keras compute the loss of the test set:
 
 
-# %%
+# %% tags=["claim"]
 def with_add_loss(encoder, decoder, **options):
     """The whole VAE as one Keras model, with the KL added by a layer of its own."""
     z = tfpl.KLDivergenceAddLoss(prior, **options)(encoder.output)
@@ -621,12 +634,10 @@ layered = with_add_loss(encoder, decoder)
 bound, error, _ = results["analytic_kl"]
 printed = keras_loss(layered)
 print(f"printed by Keras {printed:.1f}, your own -ELBO {bound:.1f} +- {error:.1f} nats per image")
-
-# %% tags=["claim"]
 assert abs(printed - bound) < 5 * error
 
 # %% [markdown]
-# For this model the printed loss *is* the negative ELBO. With its default options the layer is right.
+# The printed loss *is* the negative ELBO. With its default options the layer is right.
 #
 # ## Count how often the KL is counted
 #
@@ -762,7 +773,11 @@ assert_elbo(exact, encoder, batch[:1], prior)  # one image: the factor B is ther
 # ## See what a wrong factor does to a trained model
 #
 # Train the digit model twice more, with `compile` and `fit` this time: with the regularizer, and with `use_exact_kl=True`.
-# Afterwards print what Keras prints for the test set, and measure the true bound of each.
+# Afterwards print what Keras prints for the test set, and measure the true bound of each. **Predict, then run.** With a
+# weight of 1 the KL was about 6 nats per image. What will be left of it with weights of 2 and 64?
+
+# %%
+guessed_kl = {2: None, 64: None}  # your guesses here, in nats per image, for instance: {2: 3.0, 64: 0.1}
 
 
 # %%
@@ -785,6 +800,8 @@ for weight, (bound, error, kl) in digit_report.items():
         f"KL weight {weight:2d}: printed loss {printed[weight]:.1f}, "
         f"true -ELBO {bound:.1f} +- {error:.1f}, of which KL {kl:.3f} nats per image"
     )
+for weight, guess in guessed_kl.items():
+    selftest.compare(guess, digit_report[weight][2], f"KL with weight {weight}, nats per image")
 
 # %% tags=["front-factors"] alt="Means of generated digits from three models. With KL weights 1 and 2 different digits; with 64 the same grey blot in every place"
 z = prior.sample(12)
@@ -809,8 +826,8 @@ plt.show()
 for weight, (bound, error, kl) in digit_report.items():
     assert abs(printed[weight] - (bound + (weight - 1) * kl)) < 5 * error
 assert digit_report[64][2] < 0.05 and abs(digit_report[64][0] / coins - 1) < 0.05
-assert digit_report[2][2] < digit_report[1][2] - 0.3 and digit_report[2][0] < 0.95 * coins
-assert digit_report[2][0] > digit_report[1][0]
+assert digit_report[2][2] < digit_report[1][2] - (0.5 if trained_long else 0.3)
+assert digit_report[1][0] < digit_report[2][0] < (0.8 if trained_long else 0.95) * coins
 varied = {weight: decoder_now(z).mean().numpy().std(axis=0).mean() for weight, (_, decoder_now) in digit_models.items()}
 assert varied[64] < 0.1 * varied[1] and varied[2] > 0.5 * varied[1]
 
@@ -852,6 +869,16 @@ assert not np.allclose(before, kept.mean())
 #
 # Next: [lesson 05](05_fashion_mnist_vae.ipynb), a convolutional VAE on garments, and the film of its training. For a
 # second reading: [appendix A2](A2_kl_layers.ipynb), every option of the KL layers, on data whose $\log p(x)$ is known.
+#
+# **An open problem.** Train with the Monte-Carlo KL in place of the analytic one. The loss has the same mean. Which
+# *gradient* has less noise, and is there a third one that has none when $q$ is the true posterior?
+#
+# <details><summary>A hint</summary>
+#
+# Take one dimension, $p(z) = \mathcal{N}(0, 1)$ and $p(x|z) = \mathcal{N}(z, s^2)$, where the posterior is known. Write $z = m +
+# \sigma \varepsilon$ and differentiate with respect to $m$. Along how many paths does $m$ enter $\log q(z)$?
+#
+# </details>
 #
 # ## Test yourself
 #
@@ -909,3 +936,31 @@ def count_kl(model, images, posterior_of, prior):
 
 
 checks.kl_factor(count_kl)
+
+
+# %% [markdown] tags=["solution"]
+# **The open problem.** With the analytic KL the derivative with respect to $m$ is $m - (x - z) / s^2$, whose noise is $\sigma / s^2$
+# times $\varepsilon$. In the Monte-Carlo KL, $\log q(z)$ depends on $\varepsilon$ alone: $m$ enters twice, through $z$ and as the
+# mean, and the two cancel. What is left is $z - (x - z) / s^2$, with the noise $\sigma + \sigma / s^2$: more of it. Now stop the
+# path through the mean, which contributes zero on average, being a score. The derivative becomes
+# $z - (x - z) / s^2 - \varepsilon / \sigma$, and at the true posterior, with $1 / \sigma^2 = 1 + 1 / s^2$, every draw gives exactly
+# zero (Roeder, Wu and Duvenaud 2017).
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+x, s = 1.3, 0.5
+sigma = np.float32(1 / np.sqrt(1 + 1 / s**2))  # of the true posterior
+means = tf.fill([10_000], np.float32(sigma**2 * x / s**2))  # one copy of m for each draw
+with tf.GradientTape(persistent=True) as tape:
+    tape.watch(means)
+    z = means + sigma * tf.random.normal([10_000])
+    likelihood = tfd.Normal(z, s).log_prob(x)
+    log_prior = tfd.Normal(0.0, 1.0).log_prob(z)
+    kl_terms = {
+        "analytic KL": tfd.kl_divergence(tfd.Normal(means, sigma), tfd.Normal(0.0, 1.0)),
+        "Monte-Carlo KL": tfd.Normal(means, sigma).log_prob(z) - log_prior,
+        "Monte-Carlo KL, one path": tfd.Normal(tf.stop_gradient(means), sigma).log_prob(z) - log_prior,
+    }
+    bounds = {name: kl_term - likelihood for name, kl_term in kl_terms.items()}
+noise_of = {name: np.std(tape.gradient(bound, means)) for name, bound in bounds.items()}
+print("standard deviation of one draw's gradient:", {name: round(float(value), 3) for name, value in noise_of.items()})
+np.testing.assert_allclose(list(noise_of.values()), [sigma / s**2, sigma + sigma / s**2, 0], rtol=0.05, atol=1e-4)

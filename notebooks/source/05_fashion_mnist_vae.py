@@ -31,8 +31,7 @@
 # *reparameterization*.
 #
 # **Time:** about four minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains
-# the published numbers of epochs, wants a
-# GPU, and was never timed.
+# the published numbers of epochs and wants a GPU.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}
 # @title Set up (run this cell first)
@@ -829,8 +828,9 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The last row is the one the model was trained for: draws from its own prior. A row may look fine and still leave most
-# classes out. So ask the judge which class each generated picture belongs to.
+# The last row is the one the model was trained for: draws from its own prior. Do not judge by sharpness: the autoencoder
+# has had six epochs and pays no KL, the VAE one. A row may look fine and still leave most classes out. So ask the judge
+# which class each generated picture belongs to.
 
 
 # %% tags=["claim"]
