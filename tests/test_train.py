@@ -36,12 +36,12 @@ def test_a_run_leaves_weights_a_picture_logs_and_checkpoints_and_a_second_one_ha
     with Image.open(folder / "picture.png") as picture:
         assert picture.width % 256 == 0 and picture.height == 4 * 256
         assert np.asarray(picture)[:256].std() > 20, "the first row is held-out avatars"
-    assert (folder / "avatars.weights.h5").stat().st_size > 10_000_000
+    assert (folder / "model.weights.h5").stat().st_size > 10_000_000
     assert list((folder / "logs").rglob("events.out.*"))
-    before = (folder / "avatars.weights.h5").read_bytes()
+    before = (folder / "model.weights.h5").read_bytes()
     assert train.main([*FEW, "--resume", str(folder)]) == 0
     assert "Resumed at step 6 of 6" in capsys.readouterr().out
-    assert len(before) == len((folder / "avatars.weights.h5").read_bytes())
+    assert len(before) == len((folder / "model.weights.h5").read_bytes())
     assert train.main([*FEW, "--resume", str(folder), "--epochs", "1"]) == 1
     assert "has done 2 epochs, and 1 are asked for: nothing is left to train" in capsys.readouterr().err
 
@@ -309,7 +309,7 @@ COMMAND = [sys.executable, "-m", "course_utils.train", *FEW]
 
 
 def weights(folder):
-    with h5py.File(folder / "avatars.weights.h5") as file:
+    with h5py.File(folder / "model.weights.h5") as file:
         found = {}
         file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
     return found

@@ -12,7 +12,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-WEIGHTS, PICTURE, LOGS, CHECKPOINTS = "avatars.weights.h5", "picture.png", "logs", "checkpoints"
+WEIGHTS, PICTURE, LOGS, CHECKPOINTS = "model.weights.h5", "picture.png", "logs", "checkpoints"
 NAME_ANOTHER = "Name another by --resume."
 # Bytes, measured in float32 on a CPU: of addresses and of memory for the libraries, and of memory for each image of
 # 256x256 in a batch (benchmarks/README.md).

@@ -30,7 +30,7 @@ examples:
   python -m course_utils.train --strategy multiworker
       several machines: the same line on each, with its own index, and --resume a folder that all of them see
 
-In the folder of the run: checkpoints/, logs/ (tensorboard --logdir FOLDER/logs), avatars.weights.h5, and picture.png,
+In the folder of the run: checkpoints/, logs/ (tensorboard --logdir FOLDER/logs), model.weights.h5, and picture.png,
 with held-out images, their reconstructions, draws from the prior, and draws from a Gaussian fitted to the codes."""
 
 

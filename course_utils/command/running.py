@@ -151,4 +151,4 @@ def _leave_results(vae, avatars, run: Path) -> None:
         vae.save_weights(folder / beginning.WEIGHTS)  # whole or not there, by itself
         files.write_whole(folder / beginning.PICTURE, lambda part: _picture(vae, avatars, part))
     if keeps:
-        print(f"Done. In {run}: avatars.weights.h5, picture.png, checkpoints/, logs/")
+        print(f"Done. In {run}: {beginning.WEIGHTS}, picture.png, checkpoints/, logs/")

@@ -60,7 +60,7 @@ def test_a_closed_folder_within_the_run_is_told(name, tmp_path, before_tensorflo
     assert f"The folder {name} of the run" in told(capsys) and not before_tensorflow
 
 
-@pytest.mark.parametrize("name", ["avatars.weights.h5", "picture.png"])
+@pytest.mark.parametrize("name", ["model.weights.h5", "picture.png"])
 def test_a_folder_in_the_place_of_a_file_is_told(name, tmp_path, before_tensorflow, capsys):
     (tmp_path / name).mkdir()
     assert train.main(["--resume", str(tmp_path)]) == 1

@@ -97,7 +97,7 @@ def test_the_command_does_not_train_on_drawn_avatars_instead(tmp_path, monkeypat
     assert main(["--resume", str(tmp_path / "run"), "--images", "8", "--batch", "4", "--epochs", "1"]) == 1
     output = capsys.readouterr()
     assert "cannot be looked at: Permission denied" in output.err and "Done" not in output.out
-    assert "Traceback" not in output.err and not (tmp_path / "run" / "avatars.weights.h5").exists()
+    assert "Traceback" not in output.err and not (tmp_path / "run" / "model.weights.h5").exists()
 
 
 # --- advice, taken
