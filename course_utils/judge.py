@@ -16,7 +16,7 @@ networks of the course, which are built again and take the weights that vae.save
 examples:
   python -m course_utils.judge vae.weights.h5 --data fashion
   python -m course_utils.judge vae.weights.h5 --data mnist --networks dense --latent-dim 10 --k 5000 --images 10000
-  python -m course_utils.judge runs/photos/avatars.weights.h5 --data ~/photos --size 96 --fit pad
+  python -m course_utils.judge runs/photos/model.weights.h5 --data ~/photos --size 96 --fit pad
 
 Held-out images are judged, in nats per image: summed over pixels and latent dimensions, averaged over images."""
 
