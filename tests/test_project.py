@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,11 +25,16 @@ def read(*names):
 
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_files_are_of_their_published_form(schema):
-    pytest.importorskip("check_jsonschema", reason="the extra 'dev' is not installed")
+    check = pytest.importorskip("check_jsonschema", reason="the extra 'dev' is not installed")
     assert SCHEMAS[schema]
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *SCHEMAS[schema]]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert check.main(["--builtin-schema", schema, *map(str, SCHEMAS[schema])], standalone_mode=False) == 0
+
+
+def test_a_file_of_another_form_would_be_noticed(tmp_path):
+    check = pytest.importorskip("check_jsonschema", reason="the extra 'dev' is not installed")
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(WORKFLOWS[0].read_text(encoding="utf-8").replace("runs-on", "run-on"), encoding="utf-8")
+    assert check.main(["--builtin-schema", "vendor.github-workflows", str(wrong)], standalone_mode=False) == 1
 
 
 def test_workflows_run_what_there_is():
