@@ -26,6 +26,7 @@ html_theme = "furo"
 html_static_path = ["static"]
 html_extra_path = ["extra"]
 html_css_files = ["site.css"]
+html_favicon = "static/icon.svg"
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"top_of_page_buttons": [], "sidebar_hide_name": False}

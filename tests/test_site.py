@@ -3,6 +3,7 @@
 import functools
 import html
 import re
+import runpy
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_pictures_are_described_solutions_folded_and_formulas_drawn(lesson, text
     folded = sum("solution" in cell or "hide-input" in cell for cell in tags)
     assert page.count('<details class="admonition hide above-input">') == folded >= 1
     assert not re.search(r"\$\$|\\frac|\\mathbb", re.sub(r"<pre>.*?</pre>", "", page, flags=re.S)), "raw TeX"
+
+
+def test_names_of_functions_in_formulas_stand_apart_from_what_follows_and_precedes():
+    pytest.importorskip("latex2mathml", reason="the extra 'site' is not installed")
+    mathml = runpy.run_path(str(ROOT / "site" / "conf.py"))["mathml"]
+    assert mathml(r"x \log p", "inline").count("<mspace") == 2
+    assert mathml(r"\log p(x)", "inline").count("<mspace") == 1
+    assert "<mspace" not in mathml(r"\log(x) + \log_2 x", "inline")
 
 
 CHECK = """() => {

@@ -71,7 +71,8 @@ def gather(source: Path, decks: Path) -> None:
     page.write_text(re.sub(r"\[(\d\d)\]\((\d\d_\w+)\.md\)", r'<a href="\2.html">\1</a>', page.read_text()))
     shutil.copy(ROOT / "site" / "conf.py", source)
     (source / "static").mkdir()
-    shutil.copy(ROOT / "site" / "site.css", source / "static")
+    for name in ("site.css", "icon.svg"):
+        shutil.copy(ROOT / "site" / name, source / "static")
     shutil.copy(Path(ziamath.__file__).parent / "fonts" / "STIXTwoMath-Regular.ttf", source / "static")
 
 
