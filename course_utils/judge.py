@@ -48,8 +48,11 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> None:
     """Build the model, load weights and images, print the card; raises ``ValueError`` and ``OSError``."""
+    import tensorflow as tf
+
     from course_utils import data, runtime
 
+    tf.get_logger().setLevel("ERROR")  # Keras warns of a model without a configuration, and only weights are loaded
     runtime.set_seed()
     shaping = {name: getattr(options, name) for name in ("size", "channels", "fit") if getattr(options, name)}
     published = options.data in SETS or data.is_cartoonset(options.data)

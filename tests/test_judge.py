@@ -107,6 +107,26 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, capsys):
     assert "nowhere is not an existing folder" in capsys.readouterr().err
 
 
+def test_a_folder_of_cartoon_set_is_taken_for_what_it_is(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def load(**arguments):
+        asked.append(arguments)
+        raise data.DataError("enough")
+
+    def build(options, shape):
+        asked.append(shape)
+        return None, ""
+
+    monkeypatch.setattr(data, "load_cartoonset", load)
+    monkeypatch.setattr(judge, "_model", build)
+    (folder := tmp_path / "cartoonset10k").mkdir()
+    assert judge.main(["avatars.weights.h5", "--data", str(folder)]) == 1
+    assert asked == [(256, 256, 3), {"source": "real", "folder": str(folder)}]
+    assert judge.main(["avatars.weights.h5", "--data", str(folder), "--fit", "pad"]) == 1
+    assert "--fit would have no effect" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("failure, code", [(KeyboardInterrupt(), 130), (MemoryError("no memory"), 1)])
 def test_failures_end_in_one_line(failure, code, monkeypatch, capsys):
     def fail():
