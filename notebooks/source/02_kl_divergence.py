@@ -102,9 +102,10 @@ plt.show()
 
 # %% [markdown]
 # Where $q$ is the taller density, a point is evidence for $q$; in the hatched regions, for $p$. Three ways to the net
-# area: the closed form that TFP knows, a sum over the grid, and a mean over draws from $q$.
+# area: the closed form that TFP knows, which is $\ln 2 + \frac{1 + 1}{8} - \frac{1}{2}$; a sum over the grid, which agrees
+# with it in four digits; and a mean over draws from $q$, which does within a few of its standard errors.
 
-# %%
+# %% tags=["claim"]
 closed_form = float(tfd.kl_divergence(narrow, wide))
 grid_sum = float(np.sum(integrand) * 0.01)  # the spacing of the grid
 draws = narrow.sample(budget.draws)
@@ -112,12 +113,6 @@ evidence = narrow.log_prob(draws) - wide.log_prob(draws)
 mean, error = float(tf.reduce_mean(evidence)), float(tf.math.reduce_std(evidence)) / budget.draws**0.5
 print(f"closed form {closed_form:.4f} nats | grid {grid_sum:.4f} | {budget.draws:,} draws {mean:.4f} ± {error:.4f}")
 print(f"the same in bits: {closed_form / np.log(2):.4f}")
-
-# %% [markdown]
-# The divergence is $\ln 2 + \frac{1 + 1}{8} - \frac{1}{2} = 0.4431$ nats. The grid agrees in four digits, and the draws
-# within a few of their standard errors:
-
-# %% tags=["claim"]
 np.testing.assert_allclose(closed_form, np.log(2) + 2 / 8 - 1 / 2, atol=1e-5)
 np.testing.assert_allclose(grid_sum, closed_form, atol=1e-4)
 assert abs(mean - closed_form) < 5 * error
@@ -267,9 +262,9 @@ plt.show()
 # The ellipses stand at one and two standard deviations. About half of $q$'s draws land outside $p$'s outer ellipse: a
 # large penalty for KL(q‖p). A draw of $p$ is seldom as unlikely under $q$. So KL(q‖p) should be the larger of the two.
 #
-# > **A common mistake.** Published course notes print 0.4280361 for KL(q‖p) of exactly these two distributions. (They
-# > also look for `MultivariateNormalTriL` in `tfb`; it lives in `tfd`.) When a printed number and your own disagree, no
-# > authority is needed. Compute it in three ways that can each be wrong, but not in the same way.
+# > **A common mistake.** Published course notes print 0.4280361 for KL(q‖p) of these two distributions. (They
+# > also look for `MultivariateNormalTriL` in `tfb`; it lives in `tfd`.) When a printed number disagrees with
+# > yours, compute it in three ways that can each be wrong, but not in the same way.
 #
 # **Way 1, closed form.** For normals of dimension $d$ with means $\mu_q, \mu_p$ and covariances $\Sigma_q, \Sigma_p$,
 #
@@ -294,7 +289,7 @@ sigma_p, sigma_q = root @ root.T, np.eye(2)
 table = {"closed form": (by_closed_form(sigma_q, sigma_p), by_closed_form(sigma_p, sigma_q))}
 
 # %% [markdown]
-# **Way 2, quadrature.** Lay a fine grid over the plane and add up density times evidence: the definition, and nothing else.
+# **Way 2, quadrature.** Lay a fine grid over the plane and add up density times evidence.
 
 
 # %%
@@ -372,8 +367,7 @@ for name, dimensions in groupings.items():
 
 # %% [markdown]
 # Six numbers, then three, then one. **The KL has the batch shape**; the event shape is summed, because the divergence of
-# independent parts is the sum of theirs. An encoder returns the middle line: batch shape `(batch,)`, event shape
-# `(latent_dim,)`, one KL for each image. Batches broadcast as arrays do; [appendix A1](A1_tfp_parts.ipynb) computes a
+# independent parts is the sum of theirs. An encoder returns the middle line: one KL for each image. Batches broadcast as arrays do; [appendix A1](A1_tfp_parts.ipynb) computes a
 # whole table of divergences in one call.
 #
 # > **A common mistake.** With `tfd.Normal` instead of a multivariate one, the KL comes back for each latent dimension
@@ -424,7 +418,7 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# The dots lie on the line $s / \sqrt{n}$. One more digit costs a hundred times the draws. And the error bar is honest:
+# The dots lie on the line $s / \sqrt{n}$. One more digit costs a hundred times the draws. The error bar is honest:
 # about 95% of the experiments have the exact value within two standard errors.
 #
 # > **A common mistake.** *"The KL is never negative, so a negative KL in the log is a bug."* The divergence is never
@@ -480,7 +474,7 @@ checks.monte_carlo_kl(monte_carlo_kl)
 #
 # $$\mathrm{KL}(q \parallel p) = \tfrac{1}{2} \sum_j \left( \mu_j^2 + \sigma_j^2 - 1 - \ln \sigma_j^2 \right).$$
 #
-# Four lines have four places to go wrong. Check them against draws:
+# Check each line against draws:
 
 # %%
 mu, sigma = np.array([1.0, -0.5, 0.2]), np.array([0.3, 1.0, 1.8])
@@ -498,7 +492,7 @@ for line, (values, formula) in derived.items():
 
 # %% [markdown]
 # Every line agrees with its draws within five standard errors, and the sum agrees with TFP in six digits. The formula has
-# two parts, one for each thing the encoder decides. Here they are, side by side:
+# two parts, one for each thing the encoder decides:
 
 # %% alt="Left: a parabola, the price of a mean away from zero. Right: the price of a standard deviation away from one, a steep wall towards zero and a slow rise above one"
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 4), sharey=True)
@@ -575,7 +569,7 @@ def minimise(loss, variables, steps, learning_rate=0.1, watch=lambda: None):
 
 
 # %% [markdown]
-# One call for each direction. The two differ in the order of two arguments, and in nothing else.
+# The two calls differ in the order of two arguments only.
 
 # %%
 fits = {"KL(q‖p)": diagonal_normal(), "KL(p‖q)": diagonal_normal()}
@@ -596,7 +590,7 @@ for name, fit in fits.items():
 
 
 # %% [markdown]
-# The film shows both runs at the same steps. The orange ellipses are $p$; the blue ones are $q$.
+# Both runs, at the same steps: $p$ is orange, $q$ blue.
 
 
 # %% tags=["front-directions"] alt="Film, two panels: the same circle q starts below right of the tilted ellipse p. Left, minimising KL(q‖p), it slides to the centre and shrinks until it fits inside the ridge. Right, minimising KL(p‖q), it slides to the centre and grows until it covers the whole ellipse"
@@ -712,18 +706,18 @@ for name in ("KL(q‖p)", "KL(p‖q)"):
     ends = f"mean {fit.mean().numpy().round(3) + 0.0}, sd {fit.stddev().numpy().round(3)}"
     print(f"minimising {name}, four starts: {two_mode_kl[name].round(3)} nats\n    {ends}")
 
-# %% alt="The two-mode density twice. Left, the fits of KL(q‖p): two narrow bells, each sitting on one of the two modes, and a dotted wide one that was caught in the middle. Right, the fits of KL(p‖q): one and the same wide bell over both modes, highest in the gap between them"
-figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True)
+# %% alt="The two-mode density twice. Left, the fits of KL(q‖p) from four starts: three narrow bells, each sitting on one of the two modes, and a wide one that was caught in the middle. Right, the fits of KL(p‖q): four times the same wide bell over both modes, highest in the gap between them"
+shades = (plots.BLUE, plots.ORANGE, plots.DARK, plots.GREEN)
+figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
 for axis, fit in zip(axes, two_mode_fits.values(), strict=True):
-    axis.fill_between(grid, modes.prob(grid), color=plots.ORANGE, alpha=0.35, lw=0, label="p, two modes")
-    for start, style, colour in ((0, "-", plots.BLUE), (3, "--", plots.BLUE), (2, ":", plots.DARK)):
+    axis.fill_between(grid, modes.prob(grid), color="#bbbbbb", alpha=0.6, lw=0, label="p, two modes")
+    for start, style, colour in zip(range(4), ("-", ":", "-.", "--"), shades, strict=True):
         density = fit.prob(grid[:, None])[:, start]
         axis.plot(grid, density, ls=style, color=colour, label=f"q from mean {starts[start]:g}")
-    axis.set(xlabel="x", xlim=(-6, 6), ylim=(0, 0.95))
-axes[0].set(ylabel="density", title="Minimising KL(q‖p) seeks a mode")
-axes[1].set_title("Minimising KL(p‖q) covers both")
-axes[0].legend(fontsize=11, loc="upper center", ncols=2)
-axes[1].legend(fontsize=11, loc="upper center", ncols=2)
+    axis.set(xlabel="x", xlim=(-6, 6), ylim=(0, 1.05))
+    axis.legend(fontsize=11, loc="upper center", ncols=2)
+axes[0].set(ylabel="density", title="KL(q‖p): three starts find a mode, one does not")
+axes[1].set_title("KL(p‖q): all four cover both modes")
 plt.show()
 
 # %% [markdown]
@@ -752,9 +746,11 @@ figure.colorbar(filled_map, ax=axes, label="nats", ticks=levels)
 plt.show()
 
 # %% [markdown]
-# Stars mark where the fits ended. The left map has two deep basins and a shallow one between them, the right map has one.
-# A VAE minimises a KL(q‖p) over its posteriors, so it inherits the left map: approximate posteriors tend to be too narrow,
-# and to pick one explanation when there are two.
+# Stars mark where the fits ended. A VAE has to do with both maps. Its approximate posteriors minimise a KL(q‖p): they tend
+# to be too narrow, and to pick one explanation of two. Its model of the images is fitted in the other direction:
+# **maximum likelihood**, the largest mean of $\log p(x)$ over the data, is the smallest KL(data‖model), since the two
+# differ by the entropy of the data, which no parameter moves. That direction covers: a model too simple for its data
+# spreads over what lies between them. It is one reason why VAEs blur.
 
 # %% tags=["claim"]
 seeking, covering = two_mode_fits["KL(q‖p)"], two_mode_fits["KL(p‖q)"]
@@ -764,6 +760,10 @@ np.testing.assert_allclose(two_mode_kl["KL(q‖p)"], [np.log(2), np.log(2), 1.13
 np.testing.assert_allclose(covering.mean(), 0, atol=0.01)
 np.testing.assert_allclose(covering.stddev(), np.sqrt(0.6**2 + 2**2), atol=0.01)
 assert np.all(covering.prob(0.0) > 50 * modes.prob(0.0))
+data = modes.sample(budget.draws)
+gain = covering.log_prob(data[:, None])[:, 0] - seeking.log_prob(data[:, None])[:, 0]  # in log-likelihood
+saved = float((kl_on_grid(modes, seeking) - two_mode_kl["KL(p‖q)"])[0])  # of KL(data‖model)
+assert abs(np.mean(gain) - saved) < 5 * np.std(gain) / budget.draws**0.5 and 8 < saved < 12
 
 
 def basins(values):
@@ -775,19 +775,24 @@ def basins(values):
 assert basins(maps["KL(q‖p)"]) == 3 and basins(maps["KL(p‖q)"]) == 1
 
 # %% [markdown]
-# **Predict, then run.** Let the two modes overlap, with standard deviations of 1 in place of 0.6. Where do the four fits of
-# KL(q‖p) end now?
+# **Predict, then run.** Let the two modes overlap, with standard deviations of 1 in place of 0.6. Where does the fit of
+# KL(q‖p) that starts at −3 end now? Commit to numbers before you run the next cell.
+
+# %%
+guessed_mean, guessed_sd = None, None  # your guess here, for instance: -2.0, 0.6
 
 # %% tags=["claim"]
 overlapping = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([-2.0, 2.0], [1.0, 1.0]))
 fit = tfd.Normal(tf.Variable(starts), tfp.util.TransformedVariable(tf.ones(4), tfb.Exp()))
 minimise(lambda: tf.reduce_sum(kl_on_grid(fit, overlapping)), fit.trainable_variables, budget.steps)
 print(f"minimising KL(q‖p): mean {fit.mean().numpy().round(3) + 0.0}  sd {fit.stddev().numpy().round(3)}")
+selftest.compare(guessed_mean, fit.mean().numpy()[0], "mean")
+selftest.compare(guessed_sd, fit.stddev().numpy()[0], "standard deviation")
 np.testing.assert_allclose(fit.mean(), 0, atol=0.02)
 np.testing.assert_allclose(fit.stddev(), 2.047, atol=0.01)
 
 # %% [markdown]
-# All in one place, over both modes: the basins have merged. "KL(q‖p) picks a mode" holds for modes that lie apart.
+# All four end in one place, over both modes: the basins have merged. "KL(q‖p) picks a mode" holds for modes that lie apart.
 
 # %% [markdown]
 # ## Derive the ELBO: log p(x) minus a KL
@@ -973,7 +978,14 @@ assert abs(turned_precision[0, 1]) < 1e-4 * turned_precision.max()
 # has neither, so its gradient has to pass through a draw.
 #
 # **An open problem.** Average $K$ ratios $p(x, z_k) / q(z_k|x)$ *inside* the logarithm, and the bound gets tighter. On the
-# linear model, with the diagonal $q$: how fast does the gap close as $K$ grows?
+# linear model, with the trained diagonal $q$: how fast does the gap close as $K$ grows? Which diagonal $q$ does better?
+#
+# <details><summary>A hint</summary>
+#
+# If the ratio has a finite variance, the gap shrinks as $1/K$. Does it? Ask for which $a$ the mean of its $a$-th power is
+# finite: a Gaussian integral in two variables, with the correlation of the posterior in it.
+#
+# </details>
 #
 # ## Test yourself
 #
@@ -1031,3 +1043,32 @@ def kl_to_standard_normal(mean, log_variance):
 
 
 checks.kl_to_standard_normal(kl_to_standard_normal)
+
+
+# %% [markdown] tags=["solution"]
+# **The open problem.** In units of its own standard deviations, the trained $q$ is $\mathcal{N}(0, I)$ and the posterior has
+# the precision $\begin{pmatrix} 1 & -\rho \\ -\rho & 1 \end{pmatrix}$, so the ratio is proportional to $e^{\rho z_1 z_2}$. The mean
+# of its $a$-th power is finite for $a |\rho| < 1$. With $\rho = -0.81$ that is $a < 1.23$: the variance is infinite. The mean of
+# $K$ ratios then hangs on its largest, rare members, and the gap shrinks as $K^{1 - 1/|\rho|}$, in the end as $K^{-0.23}$, in place of $1/K$.
+# What was best for one draw is a bad proposal for many. A $q$ with the *marginal* spreads of the posterior, the one that
+# KL(p‖q) chooses, has $a < 1 + 1/|\rho| = 2.23$. It starts lower and closes its gap nearly as $1/K$.
+
+# %% tags=["solution"] jupyter={"source_hidden": true} alt="The gap of the importance-weighted bound against the number of draws K, both axes logarithmic. The trained narrow q falls slowly, to about a tenth; the wide q starts higher, crosses it before K = 4 and falls nearly as 1/K"
+precision, centre = posterior_precision.numpy(), posterior.mean().numpy()
+spreads_of = {"trained, narrow q": np.diag(precision) ** -0.5, "wide q": np.diag(posterior_covariance) ** 0.5}
+sizes, slopes = 2 ** np.arange(9), {}
+figure, axis = plt.subplots(figsize=(7.5, 4.4))
+for (name, sd), marker in zip(spreads_of.items(), plots.MARKERS, strict=False):
+    noise_draws = generator.normal(size=(256 * 4_000, 2))
+    z = sd * noise_draws  # the distance from the posterior's mean
+    log_ratio = -0.5 * np.einsum("ni,ij,nj->n", z, precision, z) + 0.5 * np.log(np.linalg.det(precision))
+    log_ratio += 0.5 * np.sum(noise_draws**2, axis=1) + np.log(sd).sum()  # log p(z|x) - log q(z|x)
+    gaps = np.array([-np.log(np.exp(log_ratio.reshape(-1, size)).mean(axis=1)).mean() for size in sizes])
+    slopes[name] = np.polyfit(np.log(sizes[4:]), np.log(gaps[4:]), 1)[0]
+    axis.loglog(sizes, gaps, marker + "-", label=f"{name}: slope {slopes[name]:.2f} at the end")
+    print(f"{name:18s} gap with K = 1: {gaps[0]:.3f} nats, with K = {sizes[-1]}: {gaps[-1]:.4f}")
+axis.set(xlabel="draws K inside the logarithm", ylabel="gap to log p(x) in nats")
+axis.set_title("The best q for one draw is not the best for many")
+axis.legend()
+plt.show()
+assert -0.4 < slopes["trained, narrow q"] < -0.2 and -1.1 < slopes["wide q"] < -0.85
