@@ -11,7 +11,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-course/vae-course/blob/main/notebooks/00_start_here.ipynb)
 #
-# ![Film: a grid of grey noise turns into a landscape of garments as a VAE trains](figures/05_training.gif)
+# ![Film: a grid of uniform grey turns into a landscape of garments as a VAE trains](figures/05_training.gif)
 #
 # This course teaches variational autoencoders from the first autoencoder to a model of 256x256 colour faces. You see
 # the film above come into being in lesson 05, on your own machine.
