@@ -1,6 +1,7 @@
 """The habits of a public project: each file is of its published form, and the commands in it are the course's."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def test_codespaces_and_binder_start_lesson_00_at_the_smoke_budget():
     assert (ROOT / opened).exists() and (ROOT / container["postCreateCommand"].split()[1]).exists()
     version = re.search(r"python-(3\.\d+)", read("binder", "runtime.txt"))[1]
     assert container["image"].endswith(f":{version}")
-    assert "COURSE_BUDGET=smoke" in read("binder", "start") and (ROOT / "binder" / "start").stat().st_mode & 0o100
+    assert "COURSE_BUDGET=smoke" in read("binder", "start")
+    assert os.name == "nt" or os.access(ROOT / "binder" / "start", os.X_OK)
     constraints, course = [line for line in read("binder", "requirements.txt").splitlines() if line[0] == "-"]
     assert (ROOT / "binder" / constraints.split()[1]).exists() and course == "-e .[lab]"
     assert f"main?urlpath=lab/tree/{opened})" in read("README.md")

@@ -26,7 +26,7 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "decks").mkdir()
     for deck in DECKS:
-        (folder / "decks" / f"{deck}.html").write_text("<!doctype html><title>deck</title>")
+        (folder / "decks" / f"{deck}.html").write_text("<!doctype html><title>deck</title>", encoding="utf-8")
     return site.build(folder / "decks", folder / "pages").parent
 
 
@@ -127,12 +127,17 @@ CHECK = """() => {
 }"""
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that does not write what it served."""
+
+    def log_message(self, *arguments):
+        pass
+
+
 @pytest.fixture(scope="module")
 def visit(pages, chromium):
     """Opens a page from a server of this machine; yields the tab and what went wrong so far."""
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(pages))
-    handler.func.log_message = lambda *arguments: None
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(pages)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}/"
     context = chromium.new_context(reduced_motion="reduce")
@@ -191,6 +196,11 @@ def test_the_first_page_shows_the_film_and_leads_to_the_first_lesson_and_on(visi
 def test_a_self_test_answers_on_the_site(visit):
     open_page, wrong = visit
     tab = open_page("notebooks/02_kl_divergence.html")
-    tab.locator(".Quiz .MCButton").first.click()
+    question = tab.locator(".Quiz .Input-text, .Quiz .MCButton").first
+    if question.evaluate("element => element.tagName") == "INPUT":
+        question.fill("1")
+        question.press("Enter")
+    else:
+        question.click()
     assert len(tab.locator(".Feedback").first.inner_text()) > 10
     assert not wrong

@@ -68,7 +68,8 @@ def gather(source: Path, decks: Path) -> None:
         shutil.copy(path, source / "extra" / "notebooks")
     shutil.copytree(decks, source / "extra" / "slides", ignore=lambda _, names: {n for n in names if n[-5:] != ".html"})
     page = source / "slides" / "README.md"  # there the decks are what the table links to, not their sources
-    page.write_text(re.sub(r"\[(\d\d)\]\((\d\d_\w+)\.md\)", r'<a href="\2.html">\1</a>', page.read_text()))
+    text = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(r"\[(\d\d)\]\((\d\d_\w+)\.md\)", r'<a href="\2.html">\1</a>', text), encoding="utf-8")
     shutil.copy(ROOT / "site" / "conf.py", source)
     (source / "static").mkdir()
     for name in ("site.css", "icon.svg"):
