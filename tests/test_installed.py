@@ -31,9 +31,10 @@ def wheel(tmp_path_factory):
     return built
 
 
-def test_the_wheel_holds_every_module_and_the_questions(wheel):
+def test_the_wheel_holds_every_module_the_questions_and_the_explorer(wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
-    files = [*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "course_utils").glob("*/*.json")]
+    others = [path for kind in ("json", "js", "css") for path in (ROOT / "course_utils").glob(f"*/*.{kind}")]
+    files = [*(ROOT / "course_utils").rglob("*.py"), *others]
     assert len(files) > 15
     assert {file.relative_to(ROOT).as_posix() for file in files} <= inside
 
