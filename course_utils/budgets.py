@@ -4,7 +4,7 @@
 BUDGETS = {
     "00": {
         "smoke": {"images": 5_000, "epochs": 8},
-        "laptop": {"images": 20_000, "epochs": 2},
+        "laptop": {"images": 20_000, "epochs": 4},
         "full": {"images": 60_000, "epochs": 10},
     },
     "01": {

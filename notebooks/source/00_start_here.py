@@ -59,7 +59,9 @@ budget = runtime.start("00")
 #
 # ## Check the device
 #
-# TensorFlow multiplies two matrices. The product with the identity has to give the matrix back, on a CPU as on a GPU.
+# TensorFlow multiplies two matrices on the device, in 32 bits, and NumPy the same two on the processor, in 64. The
+# entries of the product have a standard deviation of 32, and a CPU gets them right to a thousandth. (A GPU may round its
+# inputs to fewer bits, and is then off in the second decimal: enough for training.)
 
 # %%
 import numpy as np
@@ -68,13 +70,15 @@ import tf_keras as keras
 
 from course_utils import data, networks, plots
 
-matrix = tf.random.normal((1000, 1000))
-product = tf.matmul(matrix, tf.eye(1000))
-print("largest difference:", float(tf.reduce_max(tf.abs(product - matrix))))
+first, second = tf.random.normal((2, 1000, 1000))
+exact = first.numpy().astype(np.float64) @ second.numpy().astype(np.float64)
+difference = np.abs(tf.matmul(first, second).numpy() - exact).max()
+print(f"largest difference between the device and NumPy in 64 bits: {difference:.1e}")
 print("bfloat16 in hardware:", "yes" if runtime.has_bfloat16() else "no")
 
 # %% tags=["claim"]
-np.testing.assert_allclose(product, matrix, atol=1e-2)
+assert 30 < exact.std() < 34
+assert difference < (0.5 if tf.config.list_physical_devices("GPU") else 1e-3)
 
 # %% [markdown]
 # ## Find the data
@@ -101,6 +105,8 @@ plots.compare_rows(
 for images in (fashion, digits):
     assert images.train_images.dtype == np.uint8 and images.train_images.shape[1:] == (28, 28, 1)
     assert len(images.train_images) == len(images.train_labels) and len(images.class_names) == 10
+    assert np.array_equal(np.unique(images.test_labels), np.arange(10))
+    assert images.train_images.max() == 255 and 0.05 < images.train_images.mean() / 255 < 0.5  # bright on dark
 
 # %% [markdown]
 # If garments or digits were drawn and you have a network, run this notebook again once you are connected: about 42 MB
@@ -115,7 +121,7 @@ images = data.to_float(fashion.train_images[: budget.images])
 held_out = data.to_float(fashion.test_images[:1000])
 encoder, decoder = networks.dense_autoencoder_networks(latent_dim=32, activation="linear")
 autoencoder = keras.Sequential([encoder, decoder])
-autoencoder.compile(keras.optimizers.Adam(2e-3, jit_compile=False), loss="mse")
+autoencoder.compile(keras.optimizers.Adam(5e-3, jit_compile=False), loss="mse")
 
 before = autoencoder.evaluate(held_out, held_out, verbose=0)
 autoencoder.fit(images, images, batch_size=64, epochs=budget.epochs, verbose=0)
@@ -129,10 +135,10 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The error falls to less than half. If the next cell passes, everything that the course needs works here.
+# The error falls to less than a third. If the next cell passes, everything that the course needs works here.
 
 # %% tags=["claim"]
-assert after < 0.5 * before
+assert after < before / 3
 print("ready")
 
 # %% [markdown]
