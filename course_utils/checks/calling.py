@@ -15,6 +15,9 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 
+PATIENCE = 3.0  # seconds that one check's repeated calls may take, where it can do with fewer
+
+
 class NotYet(Exception):
     """What is wrong with the learner's function, in words."""
 
@@ -53,6 +56,17 @@ class Call:
         if not isinstance(value, tuple | list) or len(value) != self.parts:
             raise NotYet(f"{self.parts} arrays are asked for, in one `return` with a comma between them.")
         return tuple(_array(part, self.kinds) for part in value)
+
+    def times(self, least: int, most: int) -> int:
+        """How many calls ``PATIENCE`` allows, by what the last one took."""
+        return int(np.clip(PATIENCE / max(self.seconds, 1e-6), least, most))
+
+    def fastest(self, *inputs) -> float:
+        """Seconds of the faster of two calls: the first may be slow for reasons of its own."""
+        self(*inputs)
+        first = self.seconds
+        self(*inputs)
+        return min(first, self.seconds)
 
     def _value(self, inputs: tuple):
         try:

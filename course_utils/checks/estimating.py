@@ -52,43 +52,44 @@ def _log_prob(distribution, x):
     return np.asarray(distribution.log_prob(np.float32(x if distribution.event_shape.rank else x[:, 0])), np.float64)
 
 
-def examine_estimate(call: Call, pairs: list[tuple]) -> None:
+def examine_estimate(call: Call, pairs: list[tuple], near: tuple) -> None:
     """Raise NotYet unless the function returns the mean of log q - log p over draws of its own from q.
 
-    The fifth pair is one of near neighbours, and is asked often. The first is asked for many draws at the end.
+    Estimates of ``near`` are asked for until two of them have to be negative. The first pair is asked for many draws
+    at the end. The first two and ``near`` are normals.
     """
-    pairs = [Pair(q, p) for q, p in pairs]
-    seen = []
-    for i, pair in enumerate(pairs):
-        several = [pair.ask(call, number) for number in ((5, 5) if i != 4 else (2,) * 20)]
-        if i != 4:  # a draw at a time takes its time
-            several.append(pair.ask(call, 150 if call.seconds < 0.05 else 40))
-        seen.append(several)
-        if not any(one.draws for one in seen[0]) and any(one.output for one in seen[0]):
-            _without_draws(seen[0][0], pairs[0])
+    pairs = [Pair(q, p) for q, p in (*pairs, near)]
+    seen = [[pair.ask(call, 5)] for pair in pairs]
+    if not seen[0][0].draws and seen[0][0].output:
+        _without_draws(seen[0][0], pairs[0])
+    seen[0].append(pairs[0].ask(call, 100))  # tells q from p
+    quick = call.seconds < 0.04
+    for pair, several in zip(pairs[1:-1], seen[1:], strict=False):  # a draw at a time takes its time
+        several.append(pair.ask(call, 20))
+    while len(seen[-1]) < 20 and sum(np.sum(one.log_q - one.log_p) < 0 for one in seen[-1] if one.draws) < 2:
+        seen[-1].append(pairs[-1].ask(call, 2))
     calls = [one for several in seen for one in several]
     outputs = np.array([one.output for one in calls])
     if not outputs.any():
         raise NotYet("not started yet? The function returns zeros only.")
     if not all(one.draws for one in calls):
         raise NotYet("some calls draw nothing: compare log q and log p at `number` draws from q, in every call.")
-    if all(np.array_equal(a.x, b.x) for a, b, *_ in seen):
+    if np.array_equal(seen[0][0].x, pairs[0].ask(call, 5).x):
         raise NotYet("the same draws come back on every call. Is there a fixed seed inside the function?")
     if len({len(one.x) for one in calls}) == 1:
         raise NotYet(f"the function makes {len(calls[0].x)} draws whatever `number` says: use all `number` draws.")
     from_q = all(_drawn_from(pair.plain_q, several) for pair, several in zip(pairs, seen, strict=True))
-    from_p = not from_q and all(_drawn_from(pair.plain_p, s) for pair, s in zip(pairs[:4], seen, strict=False))
+    from_p = not from_q and all(_drawn_from(pair.plain_p, s) for pair, s in zip(pairs[:2], seen, strict=False))
     _name(calls, outputs, from_p)
     few = [one for one in calls if one.draws < one.number]
     if few:
         raise NotYet(
             f"only {few[-1].draws} different draws are made where `number` is {few[-1].number}: the error of an "
-            f"estimate "
-            "falls with the root of their number."
+            "estimate falls with the root of their number."
         )
     if not from_q:
         raise NotYet("the points are no draws from q. The first distribution of a KL is the one you average under.")
-    many = pairs[0].ask(call, 20_000) if call.seconds < 0.03 else None
+    many = pairs[0].ask(call, 20_000) if quick else None
     if many and many.draws < 15_000:
         raise NotYet(f"only {many.draws} draws are made where `number` is 20000: use all `number` draws.")
 
@@ -101,15 +102,14 @@ def _without_draws(one: Seen, pair: Pair) -> None:
             "`number` draws, which also works where there is no formula."
         )
     raise NotYet(
-        f"no draws are compared: it returns {one.output:.4g} for a KL of {exact:.4g}. Draw from q with `sample`, "
-        f"and ask "
-        "both distributions for their `log_prob` at the same draws."
+        f"no draws are compared: it returns {one.output:.4g} for a KL of {exact:.4g}. Draw from q with `sample`, and "
+        "ask both distributions for their `log_prob` at the same draws."
     )
 
 
 def _drawn_from(distribution, several: list[Seen]) -> bool:
     x = np.concatenate([one.x for one in several])
-    if not isinstance(distribution, tfd.Normal | tfd.MultivariateNormalDiag):
+    if isinstance(distribution, tfd.Laplace):
         return True
     return looks_standard_normal(np.ravel((x - np.asarray(distribution.mean())) / np.asarray(distribution.stddev())))
 
@@ -165,8 +165,8 @@ def _name(calls: list[Seen], outputs: np.ndarray, from_p: bool) -> None:
         "an absolute value is taken of each draw. Single draws are negative, and have to be.": mean(
             lambda q, p: np.abs(q - p)
         ),
-        "an absolute value is taken of the estimate. A KL is never negative, but an honest estimate of a small one "
-        "may be.": np.abs(ratio),
+        "an absolute value is taken of the estimate. A KL is never negative, but an honest estimate of a small one may "
+        "be.": np.abs(ratio),
         "a negative estimate is cut to 0. A KL is never negative, but an honest estimate of a small one may be.": (
             np.maximum(ratio, 0)
         ),
@@ -202,6 +202,5 @@ def _name(calls: list[Seen], outputs: np.ndarray, from_p: bool) -> None:
     if np.abs(outputs - ratio)[worst] > 1e-3 * size[worst]:
         raise NotYet(
             f"{first}for {calls[worst].number} draws it returns {outputs[worst]:.4g}, and the mean of log q - log p "
-            f"over "
-            f"those draws is {ratio[worst]:.4g}. Work it out for one draw by hand."
+            f"over those draws is {ratio[worst]:.4g}. Work it out for one draw by hand."
         )

@@ -83,9 +83,8 @@ def judge(function: Callable, examine: Callable[[Call], None], insight: str, **c
         line = f"Not yet: {problem}"
     except TooSlow:
         line = (
-            f"Not yet: there is no verdict after {TIME_LIMIT:.0f} seconds of computing. Does a loop never end? If "
-            f"the function is "
-            "only slow, compute with whole arrays in place of one number at a time."
+            f"Not yet: there is no verdict after {TIME_LIMIT:.0f} seconds of computing. Does a loop never end? If the "
+            "function is only slow, compute with whole arrays in place of one number at a time."
         )
     except Exception as error:
         line = f"Not yet: the check cannot read what the function returns ({type(error).__name__})."

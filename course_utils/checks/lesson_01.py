@@ -7,13 +7,7 @@ from scipy.special import ndtr, ndtri
 
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
-from course_utils.checks.noise import (
-    check_fresh,
-    law_of,
-    looks_standard_normal,
-    looks_uniform,
-    sharing,
-)
+from course_utils.checks.noise import check_fresh, law_of, looks_standard_normal, looks_uniform, sharing
 from course_utils.checks.values import LN_10, Values
 
 
@@ -44,76 +38,54 @@ def _images(rng):
 
 
 def _decibels(error, peak=lambda images, originals: 1.0):
-    return lambda images, originals: (
-        20 * np.log10(peak(images, originals)) - 10 * np.log10(error(images - originals, (0, 1, 2, 3)))
-    )
+    return lambda images, originals: 20 * np.log10(peak(images, originals)) - 10 * np.log10(error(images - originals))
 
 
-def _of_each_image(images, originals):
-    return -10 * np.log10(np.mean((images - originals) ** 2, axis=(1, 2, 3)))
-
-
-def _squared(gap, axis):
-    return np.mean(gap**2, axis=axis)
+def _squared(gap):
+    return np.mean(gap**2)
 
 
 PSNR = Values(
     terms=lambda images, originals: {"PSNR": _decibels(_squared)(images, originals)},
     axes=lambda *inputs: {"batch": BATCH, "height": HEIGHT, "width": WIDTH},
     mistakes={
-        "you take the sum of the squared errors, not the mean over pixels. The value then falls as images get "
-        "larger or "
-        "more numerous.": (
-            _decibels(lambda gap, axis: np.sum(gap**2)),
-            lambda images, originals: np.mean(-10 * np.log10(np.sum((images - originals) ** 2, axis=(1, 2, 3)))),
-            _decibels(lambda gap, axis: np.sum(gap**2) / BATCH),
-            _decibels(lambda gap, axis: np.sum(gap**2) / HEIGHT / WIDTH),
+        "you take the sum of the squared errors, not the mean over pixels. The value then falls as images get larger "
+        "or more numerous.": (
+            _decibels(lambda gap: np.sum(gap**2)),
+            _decibels(lambda gap: np.sum(gap**2) / BATCH),
+            _decibels(lambda gap: np.sum(gap**2) / HEIGHT / WIDTH),
         ),
         "you average the absolute error. PSNR is about the squared error, which counts one large error more than many "
-        "small ones.": _decibels(lambda gap, axis: np.mean(np.abs(gap))),
-        "the errors are averaged before they are squared: errors of both signs then cancel.": (
-            _decibels(lambda gap, axis: np.mean(gap) ** 2),
+        "small ones.": _decibels(lambda gap: np.mean(np.abs(gap))),
+        "the errors are averaged before they are squared: errors of both signs then cancel.": _decibels(
+            lambda gap: np.mean(gap) ** 2
         ),
         "this is the variance of the error: its mean is subtracted, and the squared error counts it.": _decibels(
-            lambda gap, axis: np.var(gap)
+            np.var
         ),
-        "this is the largest error, and the mean over all pixels is asked for.": _decibels(
-            lambda gap, axis: np.max(np.abs(gap)) ** 2
-        ),
+        "this is the largest error, and the mean over all pixels is asked for.": _decibels(lambda gap: np.max(gap**2)),
         "this is the median of the squared errors, and the mean over all pixels is asked for.": _decibels(
-            lambda gap, axis: np.median(gap**2)
+            lambda gap: np.median(gap**2)
         ),
         "the peak is 255 in your formula, and these images end at 1: you are 48.1 dB too high.": _decibels(
             _squared, lambda *inputs: 255
         ),
-        "the peak is 255 in your formula and not squared, and these images end at 1.": _decibels(
-            _squared, lambda *inputs: 255**0.5
-        ),
         "the peak is not the largest pixel of these images but that of any image: 1.": (
             _decibels(_squared, lambda images, originals: np.max(originals)),
             _decibels(_squared, lambda images, originals: np.max(images)),
-            _decibels(_squared, lambda images, originals: max(np.max(images), np.max(originals))),
             _decibels(_squared, lambda images, originals: np.ptp(originals)),
-            _decibels(_squared, lambda images, originals: np.max(originals) ** 0.5),
-            _decibels(_squared, lambda images, originals: np.max(images) ** 0.5),
         ),
         "you divide the energy of the images by that of the error: a signal-to-noise ratio. The peak, 1, belongs "
         "there.": (
             _decibels(_squared, lambda images, originals: np.mean(originals**2) ** 0.5),
             _decibels(_squared, lambda images, originals: np.mean(images**2) ** 0.5),
-            _decibels(_squared, lambda images, originals: np.std(originals)),
         ),
         "you average the decibels of the images; take one mean over all pixels first, then the logarithm. Easy images "
-        "weigh too much in yours.": lambda images, originals: np.mean(_of_each_image(images, originals)),
-        "this is the mean squared error itself, not decibels of it.": lambda images, originals: np.mean(
-            (images - originals) ** 2
-        ),
-        "this is the root of the mean squared error, not decibels.": lambda images, originals: (
-            np.mean((images - originals) ** 2) ** 0.5
-        ),
-        "the logarithm is missing: this is 1 over the mean squared error.": lambda images, originals: (
-            1 / np.mean((images - originals) ** 2)
-        ),
+        "weigh too much in "
+        "yours.": lambda *inputs: np.mean([_decibels(_squared)(*pair) for pair in zip(*inputs, strict=True)]),
+        "this is the mean squared error itself, not decibels of it.": lambda a, b: _squared(a - b),
+        "this is the root of the mean squared error, not decibels.": lambda a, b: _squared(a - b) ** 0.5,
+        "the logarithm is missing: this is 1 over the mean squared error.": lambda a, b: 1 / _squared(a - b),
     },
     words={
         "-1": "The minus is missing: a better image must get more decibels, and yours gets fewer.",
@@ -121,8 +93,7 @@ PSNR = Values(
         "model would look perfect.",
         "1/2": "This is half of the PSNR: is there a root of the mean squared error inside 10 log10? With a factor of "
         "10 the error stays squared.",
-        "ln 10": "This is the natural logarithm, and decibels use log10: your values are 2.3 times too large. Halving "
-        "the squared error must add 3.01 dB.",
+        "ln 10": "This is the natural logarithm, and decibels use log10: your values are 2.3 times too large.",
         "1/10": "The factor 10 is missing: these are bels.",
         "ln 10/10": "The factor 10 is missing, and the logarithm is natural: decibels use log10.",
         "log2": "The logarithm has base 2, and decibels use log10.",
@@ -191,8 +162,7 @@ def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
     if inside.mean() < 0.1:
         raise NotYet(
             f"nearly all pixels are 0 or 1 after clipping: the noise is much stronger than noise_sd = {sd:.3f}. Are "
-            f"pixels "
-            "taken to run to 255?"
+            "pixels taken to run to 255?"
         )
     noise = np.where(inside, added, np.nan) / sd
     shared = sharing(noise, IMAGE_AXES, NOISE_SHARED)
@@ -200,9 +170,8 @@ def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
         raise NotYet(shared)
     if added[(images < 1)].min() > -1e-5:
         raise NotYet(
-            "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which "
-            "method of "
-            "`rng` draws that?"
+            "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which method "
+            "of `rng` draws that?"
         )
     if _clipped_normal(noisy, images, sd):
         if outside:
@@ -212,8 +181,7 @@ def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
         if _clipped_normal(noisy, images, scale):
             raise NotYet(
                 "noise_sd is used as a variance (or squared). The noise must have the standard deviation noise_sd: "
-                "0.25 as "
-                "a variance would be a standard deviation of 0.5."
+                "0.25 as a variance would be a standard deviation of 0.5."
             )
     middle = inside & (np.abs(images - 0.5) < 0.1)
     clipped = "" if not outside else " The inputs are not clipped either."
@@ -222,8 +190,7 @@ def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
         if _clipped_normal(noisy, images, sd * weak):
             raise NotYet(
                 f"the noise has the standard deviation {sd * weak:.3g} where noise_sd = {sd:.3g} is asked for: "
-                f"{weak:.3g} "
-                f"times as much.{clipped}"
+                f"{weak:.3g} times as much.{clipped}"
             )
     raise NotYet(f"{law_of(noise[middle])}{clipped}")
 
@@ -240,8 +207,7 @@ def _check_target(noisy, target, images) -> None:
     elif clean(noisy):
         raise NotYet(
             "the pair is swapped: the clean images are the inputs and the noisy ones the targets. The network would "
-            "learn "
-            "to add noise."
+            "learn to add noise."
         )
     elif np.allclose(noisy, target) or np.allclose(np.clip(target, 0, 1), noisy):
         raise NotYet(
@@ -289,42 +255,40 @@ def uniform_codes(function: Callable) -> None:
 CODE_AXES = ("rows", "dimensions")
 CODES_SHARED = {
     ("rows",): "one draw serves all rows: every code is the same. Give `rng` a size.",
-    (
-        "dimensions",
-    ): "one draw serves all dimensions of a code, so the codes lie on a line, the diagonal of the box. Draw a "
-    "number for each dimension.",
+    ("dimensions",): "one draw serves all dimensions of a code, so the codes lie on a line, the diagonal of the box. "
+    "Draw a number for each dimension.",
     CODE_AXES: "one draw serves all rows and all dimensions. Give `rng` a size.",
 }
-WIDTH_WORDS = (
-    "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for one "
-    "sign of min "
-    "at most: these codes have dimensions of both kinds."
+WRONG_WIDTH = (
+    "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for one sign "
+    "of min at most: these codes have dimensions of both kinds."
 )
-BOUNDS = {
-    "this is the published x * (max - abs(min)), which never goes below zero. Look at the smallest code that you "
-    "draw: half "
-    "of the code plane is never decoded.": (lambda low, high: (0 * low, high - np.abs(low)),),
-    "the draws start at 0: x * (max - min) has the right width, but min is not added. Compare the smallest draw "
-    "with the "
-    "smallest code.": (lambda low, high: (0 * low, high - low),),
-    WIDTH_WORDS: (
-        lambda low, high: (low, low + high),
-        lambda low, high: (low, low + high - np.abs(low)),
-        lambda low, high: (low, low + high + np.abs(low)),
-        lambda low, high: (0 * low, high + np.abs(low)),
-        lambda low, high: (0 * low, high),
-        lambda low, high: (high, high + high - low),
-        lambda low, high: (-np.abs(high), np.abs(high)),
+UNSCALED = "the draws lie in ({}, 1) whatever the codes are: they are not scaled to the bounds."
+BOUNDS = [
+    (
+        "this is the published x * (max - abs(min)), which never goes below zero: half of the code plane is never "
+        "decoded.",
+        lambda low, high: (0 * low, high - np.abs(low)),
     ),
-    "the draws lie in (0, 1) whatever the codes are: they are not scaled to the bounds.": (
-        lambda low, high: (0 * low, 0 * high + 1),
+    (
+        "the draws start at 0: x * (max - min) has the right width, but min is not added.",
+        lambda low, high: (0 * low, high - low),
     ),
-    "the draws lie in (-1, 1) whatever the codes are: they are not scaled to the bounds.": (
-        lambda low, high: (0 * low - 1, 0 * high + 1),
+    (WRONG_WIDTH, lambda low, high: (low, low + high)),
+    (WRONG_WIDTH, lambda low, high: (low, low + high - np.abs(low))),
+    (WRONG_WIDTH, lambda low, high: (low, low + high + np.abs(low))),
+    (WRONG_WIDTH, lambda low, high: (0 * low, high + np.abs(low))),
+    (WRONG_WIDTH, lambda low, high: (0 * low, high)),
+    (WRONG_WIDTH, lambda low, high: (high, high + high - low)),
+    (WRONG_WIDTH, lambda low, high: (-np.abs(high), np.abs(high))),
+    (UNSCALED.format(0), lambda low, high: (0 * low, 0 * high + 1)),
+    (UNSCALED.format(-1), lambda low, high: (0 * low - 1, 0 * high + 1)),
+    (
+        "there is one pair of bounds for all dimensions. Take minimum and maximum along the axis of the codes, or a "
+        "narrow dimension is drawn far outside its data.",
+        lambda low, high: (0 * low + low.min(), 0 * high + high.max()),
     ),
-    "there is one pair of bounds for all dimensions. Take minimum and maximum along the axis of the codes, or a narrow "
-    "dimension is drawn far outside its data.": (lambda low, high: (low * 0 + low.min(), high * 0 + high.max()),),
-}
+]
 
 
 def _examine_codes(call: Call) -> None:
@@ -348,8 +312,7 @@ def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
     if np.isin(output.astype(np.float32), codes.astype(np.float32)).mean() > 0.5:
         raise NotYet(
             "these are rows of `codes`, drawn again. They decode to images that you have already; the exercise is "
-            "about "
-            "the space between them."
+            "about the space between them."
         )
     if np.array_equal(output, np.round(output)):
         raise NotYet("the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?")
@@ -361,19 +324,16 @@ def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
         raise NotYet(shared)
     if all(looks_uniform(column) for column in right.T) and looks_uniform(right):
         return
-    for words, bounds in BOUNDS.items():
-        for function in bounds:
-            one, other = function(low, high)
-            share = (output - np.minimum(one, other)) / np.abs(other - one)
-            if all(looks_uniform(column) for column in share.T):
-                raise NotYet(words)
+    for words, bounds in BOUNDS:
+        one, other = bounds(low, high)
+        share = (output - np.minimum(one, other)) / np.abs(other - one)
+        if all(looks_uniform(column) for column in share.T):
+            raise NotYet(words)
     if looks_standard_normal(own):
         raise NotYet("these are normal draws. A uniform one has the same density all over the box, and none beyond.")
     raise NotYet(
         f"in dimension 0 the codes run from {low[0]:.2f} to {high[0]:.2f}, and your draws from "
-        f"{output[:, 0].min():.2f} to "
-        f"{output[:, 0].max():.2f} with mean {output[:, 0].mean():.2f}; in dimension 1 from {low[1]:.2f} to "
-        f"{high[1]:.2f}, and "
-        f"your draws from {output[:, 1].min():.2f} to {output[:, 1].max():.2f}. They are not uniform between the "
-        f"bounds."
+        f"{output[:, 0].min():.2f} to {output[:, 0].max():.2f} with mean {output[:, 0].mean():.2f}; in dimension 1 "
+        f"from {low[1]:.2f} to {high[1]:.2f}, and your draws from {output[:, 1].min():.2f} to "
+        f"{output[:, 1].max():.2f}. They are not uniform between the bounds."
     )

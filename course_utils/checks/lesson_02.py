@@ -37,67 +37,57 @@ def _normals(rng, narrow: bool, right: bool):
     return tuple(np.float32(value) for value in (mean_q, sd_q, mean_p, sd_p))
 
 
-STANDARD_DEVIATIONS = "Standard deviations stand where variances belong: square them. With both 1 you cannot see it."
-UPSIDE_DOWN = "A ratio of the two spreads is upside down. Make q very narrow: it must cost much."
+SQUARE = "Standard deviations are given, and variances belong there: square them. With both 1 you cannot see it."
 
 
-def _kl_of_normals(mean_q, sd_q, mean_p, sd_p):
-    return np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
+def _kl_of_normals(m, s, n, t):
+    """Of N(m, s^2) from N(n, t^2); the same letters stand for the arguments below."""
+    return np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5
 
 
 KL_NORMALS = Values(
-    terms=lambda mean_q, sd_q, mean_p, sd_p: {
-        "ln(sd_p / sd_q)": np.log(sd_p / sd_q),
-        "sd_q^2 / (2 sd_p^2)": sd_q**2 / (2 * sd_p**2),
-        "(mean_q - mean_p)^2 / (2 sd_p^2)": (mean_q - mean_p) ** 2 / (2 * sd_p**2),
-        "-1/2": np.full_like(sd_p, -0.5),
+    terms=lambda m, s, n, t: {
+        "ln(sd_p / sd_q)": np.log(t / s),
+        "sd_q^2 / (2 sd_p^2)": s**2 / (2 * t**2),
+        "(mean_q - mean_p)^2 / (2 sd_p^2)": (m - n) ** 2 / (2 * t**2),
+        "-1/2": np.full_like(t, -0.5),
     },
     other_forms={
         "sd_q^2 / (2 sd_p^2)": {
-            STANDARD_DEVIATIONS: lambda mean_q, sd_q, mean_p, sd_p: sd_q / (2 * sd_p),
-            f"In sd_p: {STANDARD_DEVIATIONS}": lambda mean_q, sd_q, mean_p, sd_p: sd_q**2 / (2 * sd_p),
-            f"In sd_q: {STANDARD_DEVIATIONS}": lambda mean_q, sd_q, mean_p, sd_p: sd_q / (2 * sd_p**2),
-            UPSIDE_DOWN: lambda mean_q, sd_q, mean_p, sd_p: sd_p**2 / (2 * sd_q**2),
-            "The term with sd_q^2 is not divided by sd_p^2.": lambda mean_q, sd_q, mean_p, sd_p: sd_q**2 / 2,
+            f"sd_q has the power {i} and 1 / sd_p the power {j}, and both belong squared. {SQUARE}": (
+                lambda m, s, n, t, i=i, j=j: s**i / (2 * t**j)
+            )
+            for i, j in ((1, 1), (2, 1), (1, 2), (2, 0))
+        }
+        | {
+            "A ratio of the two spreads is upside down. Make q very narrow: it must cost much.": (
+                lambda m, s, n, t: t**2 / (2 * s**2)
+            )
         },
         "(mean_q - mean_p)^2 / (2 sd_p^2)": {
-            f"Below the means: {STANDARD_DEVIATIONS}": lambda mean_q, sd_q, mean_p, sd_p: (
-                (mean_q - mean_p) ** 2 / (2 * sd_p)
-            ),
+            f"Below the means: {SQUARE}": lambda m, s, n, t: (m - n) ** 2 / (2 * t),
+            "The distance of the means is not divided by sd_p^2.": lambda m, s, n, t: (m - n) ** 2 / 2,
             "The distance of the means is divided by the variance of q, and that of p belongs there.": (
-                lambda mean_q, sd_q, mean_p, sd_p: (mean_q - mean_p) ** 2 / (2 * sd_q**2)
+                lambda m, s, n, t: (m - n) ** 2 / (2 * s**2)
             ),
-            "The distance of the means is not divided by sd_p^2.": lambda mean_q, sd_q, mean_p, sd_p: (
-                (mean_q - mean_p) ** 2 / 2
+            "The distance of the means is not squared.": lambda m, s, n, t: (m - n) / (2 * t**2),
+            "The absolute distance of the means stands where its square belongs.": (
+                lambda m, s, n, t: np.abs(m - n) / (2 * t**2)
             ),
-            "The distance of the means is not squared.": lambda mean_q, sd_q, mean_p, sd_p: (
-                (mean_q - mean_p) / (2 * sd_p**2)
-            ),
-            "The absolute distance of the means stands where its square belongs.": lambda mean_q, sd_q, mean_p, sd_p: (
-                np.abs(mean_q - mean_p) / (2 * sd_p**2)
-            ),
-            "The means are added, and their difference belongs there.": lambda mean_q, sd_q, mean_p, sd_p: (
-                (mean_q + mean_p) ** 2 / (2 * sd_p**2)
-            ),
-            "mean_p is ignored: the distance of the two means counts.": lambda mean_q, sd_q, mean_p, sd_p: (
-                mean_q**2 / (2 * sd_p**2)
-            ),
+            "The means are added, and their difference belongs there.": lambda m, s, n, t: (m + n) ** 2 / (2 * t**2),
+            "mean_p is ignored: the distance of the two means counts.": lambda m, s, n, t: m**2 / (2 * t**2),
             "The difference of the squared means stands where the square of their difference belongs.": (
-                lambda mean_q, sd_q, mean_p, sd_p: (mean_q**2 - mean_p**2) / (2 * sd_p**2)
+                lambda m, s, n, t: (m**2 - n**2) / (2 * t**2)
             ),
         },
     },
     mistakes={
         "this is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets q "
-        "spread where p is not.": lambda mean_q, sd_q, mean_p, sd_p: _kl_of_normals(mean_p, sd_p, mean_q, sd_q),
-        f"variances are read: {STANDARD_DEVIATIONS[0].lower()}{STANDARD_DEVIATIONS[1:]}": (
-            lambda mean_q, sd_q, mean_p, sd_p: _kl_of_normals(mean_q, sd_q**0.5, mean_p, sd_p**0.5)
-        ),
-        "the spreads of q and p are swapped.": lambda mean_q, sd_q, mean_p, sd_p: _kl_of_normals(
-            mean_q, sd_p, mean_p, sd_q
-        ),
-        "this is the mean of both directions, KL(q||p) and KL(p||q).": lambda *inputs: (
-            0.5 * (_kl_of_normals(*inputs) + _kl_of_normals(*inputs[2:], *inputs[:2]))
+        "spread where p is not.": lambda m, s, n, t: _kl_of_normals(n, t, m, s),
+        f"variances are read. {SQUARE}": lambda m, s, n, t: _kl_of_normals(m, s**0.5, n, t**0.5),
+        "the spreads of q and p are swapped.": lambda m, s, n, t: _kl_of_normals(m, t, n, s),
+        "this is the mean of both directions, KL(q||p) and KL(p||q).": lambda m, s, n, t: (
+            (_kl_of_normals(m, s, n, t) + _kl_of_normals(n, t, m, s)) / 2
         ),
     },
     words={"-1": "The sign is wrong: this is the negated divergence. A KL is never negative."},
@@ -113,18 +103,20 @@ def monte_carlo_kl(function: Callable) -> None:
     rng = np.random.default_rng()
     judge(
         function,
-        lambda call: examine_estimate(call, [pair(rng) for pair in PAIRS]),
+        lambda call: examine_estimate(call, [pair(rng) for pair in PAIRS], _near(rng)),
         "The estimate needs no formula, only `sample` and `log_prob`.",
         arguments=("q", "p", "number"),
         error_hint=("KL(", "Not every pair has a formula: `sample` and `log_prob` are all you need."),
     )
 
 
-def _one_dimension(narrow, sign):
+def _one_dimension(narrow):
+    """q narrower than p and to its left, or wider and to its right."""
+
     def pair(rng):
         sds = np.float32(rng.uniform([0.5, 1.3], [0.8, 1.8]))
         sd_q, sd_p = sds if narrow else sds[::-1]
-        return tfd.Normal(0.3, sd_q), tfd.Normal(np.float32(0.3 + sign * rng.uniform(0.5, 1)), sd_p)
+        return tfd.Normal(0.3, sd_q), tfd.Normal(np.float32(0.3 + (1 if narrow else -1) * rng.uniform(0.5, 1)), sd_p)
 
     return pair
 
@@ -135,18 +127,19 @@ def _near(rng):
 
 
 def _three_dimensions(rng):
-    tril = rng.uniform(0.7, 1.5) * np.linalg.cholesky([[1, 0.4, 0], [0.4, 1, 0.2], [0, 0.2, 1]])
-    q = tfd.MultivariateNormalDiag(np.float32([0.3, -0.2, 0.1]), np.float32([1, 0.9, 1.1]))
-    return q, tfd.MultivariateNormalTriL(np.float32([1, 0, -0.5]), tril.astype(np.float32))
+    sds = np.float32(rng.uniform(0.7, 1.5, 3))
+    return [
+        tfd.Independent(tfd.Normal(np.float32(mean), sd), 1)
+        for mean, sd in (([0.3, -0.2, 0.1], np.float32([1, 0.9, 1.1])), ([1, 0, -0.5], sds))
+    ]
 
 
 def _without_formula(rng):
     """TFP knows no KL of this pair."""
-    return tfd.Normal(0.3, np.float32(rng.uniform(0.6, 1.2))), tfd.StudentT(4.0, np.float32(0.8), 1.0)
+    return tfd.Normal(0.3, np.float32(rng.uniform(0.6, 1.2))), tfd.Laplace(0.8, 1.0)
 
 
-PAIRS = [_one_dimension(narrow, sign) for narrow in (True, False) for sign in (1, -1)]
-PAIRS += [_near, _three_dimensions, _without_formula]
+PAIRS = [_one_dimension(True), _one_dimension(False), _three_dimensions, _without_formula]
 
 
 def kl_to_standard_normal(function: Callable) -> None:
@@ -178,69 +171,62 @@ def _encoded(rng):
 
 
 def _over_dimensions(terms):
-    return lambda mean, log_variance: np.sum(terms(mean, log_variance) + 0 * mean, axis=-1)
+    """Of mean and log variance, m and v, or whatever v is taken for."""
+    return lambda m, v: np.sum(terms(m, v) + 0 * m, axis=-1)
 
 
 KL_TO_STANDARD_NORMAL = Values(
-    terms=lambda mean, log_variance: {
-        "mean^2 / 2": np.sum(mean**2 / 2, axis=-1),
-        "variance / 2": np.sum(np.exp(log_variance) / 2, axis=-1),
-        "-1/2": np.full(len(mean), -LATENT_DIM / 2),
-        "-log_variance / 2": np.sum(-log_variance / 2, axis=-1),
+    terms=lambda m, v: {
+        "mean^2 / 2": np.sum(m**2 / 2, axis=-1),
+        "variance / 2": np.sum(np.exp(v) / 2, axis=-1),
+        "-1/2": np.full(len(m), -LATENT_DIM / 2),
+        "-log_variance / 2": np.sum(-v / 2, axis=-1),
     },
-    axes=lambda mean, log_variance: {"batch": BATCH, "latent_dim": LATENT_DIM},
+    axes=lambda m, v: {"batch": BATCH, "latent_dim": LATENT_DIM},
     shape=("batch",),
     sizes={"batch": BATCH, "latent_dim": LATENT_DIM},
     other_forms={
         "variance / 2": {
-            AS_VARIANCE: _over_dimensions(lambda mean, variance: variance / 2),
-            AS_SD: _over_dimensions(lambda mean, sd: sd**2 / 2),
-            AS_LOG_SD: _over_dimensions(lambda mean, log_sd: np.exp(2 * log_sd) / 2),
+            AS_VARIANCE: _over_dimensions(lambda m, v: v / 2),
+            AS_SD: _over_dimensions(lambda m, v: v**2 / 2),
+            AS_LOG_SD: _over_dimensions(lambda m, v: np.exp(2 * v) / 2),
             "The standard deviation stands where the variance belongs: the exponential has a 1/2 too many.": (
-                _over_dimensions(lambda mean, log_variance: np.exp(log_variance / 2) / 2)
+                _over_dimensions(lambda m, v: np.exp(v / 2) / 2)
             ),
-            "The variance is upside down: exp(-log_variance).": _over_dimensions(
-                lambda mean, log_variance: np.exp(-log_variance) / 2
-            ),
+            "The variance is upside down: exp(-log_variance).": _over_dimensions(lambda m, v: np.exp(-v) / 2),
         },
         "-log_variance / 2": {
             "A logarithm is taken of the log variance, which is one already.": _over_dimensions(
-                lambda mean, variance: -np.log(variance) / 2
+                lambda m, v: -np.log(v) / 2
             ),
-            "A logarithm is taken of the log variance, which is one already, and of its absolute value.": (
-                _over_dimensions(lambda mean, variance: -np.log(np.abs(variance)) / 2)
+            "A logarithm is taken of the absolute log variance, which is one already.": _over_dimensions(
+                lambda m, v: -np.log(np.abs(v)) / 2
             ),
-            "The variance stands where its logarithm belongs.": _over_dimensions(
-                lambda mean, log_variance: -np.exp(log_variance) / 2
-            ),
+            "The variance stands where its logarithm belongs.": _over_dimensions(lambda m, v: -np.exp(v) / 2),
         },
         "mean^2 / 2": {
-            "The mean is not squared.": _over_dimensions(lambda mean, log_variance: mean / 2),
-            "The absolute mean stands where its square belongs.": _over_dimensions(
-                lambda mean, log_variance: np.abs(mean) / 2
-            ),
-            "The sum of the means is squared, and their squares are to be summed.": lambda mean, log_variance: (
-                np.sum(mean, axis=-1) ** 2 / 2
+            "The mean is not squared.": _over_dimensions(lambda m, v: m / 2),
+            "The absolute mean stands where its square belongs.": _over_dimensions(lambda m, v: np.abs(m) / 2),
+            "The sum of the means is squared, and their squares are to be summed.": lambda m, v: (
+                m.sum(axis=-1) ** 2 / 2
             ),
             "The mean is divided by the variance: that is done in the other direction.": _over_dimensions(
-                lambda mean, log_variance: mean**2 * np.exp(-log_variance) / 2
+                lambda m, v: m**2 * np.exp(-v) / 2
             ),
         },
     },
     mistakes={
         "this is the other direction, KL(N(0, I) || q). The ELBO averages under q: mean and variance of the first "
-        "distribution stand on top.": _over_dimensions(
-            lambda mean, log_variance: 0.5 * ((1 + mean**2) * np.exp(-log_variance) - 1 + log_variance)
-        ),
+        "distribution stand on top.": _over_dimensions(lambda m, v: ((1 + m**2) * np.exp(-v) - 1 + v) / 2),
         AS_VARIANCE: (
-            _over_dimensions(lambda mean, variance: 0.5 * (variance + mean**2 - 1 - np.log(variance))),
-            _over_dimensions(lambda mean, variance: 0.5 * (mean**2 - 1)),
+            _over_dimensions(lambda m, v: (v + m**2 - 1 - np.log(v)) / 2),
+            _over_dimensions(lambda m, v: (m**2 - 1) / 2),
         ),
         AS_SD: (
-            _over_dimensions(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - np.log(sd**2))),
-            _over_dimensions(lambda mean, sd: 0.5 * (sd**2 + mean**2 - 1 - 2 * np.log(sd))),
+            _over_dimensions(lambda m, v: (v**2 + m**2 - 1 - np.log(v**2)) / 2),
+            _over_dimensions(lambda m, v: (v**2 + m**2 - 1 - 2 * np.log(v)) / 2),
         ),
-        AS_LOG_SD: _over_dimensions(lambda mean, log_sd: 0.5 * (np.exp(2 * log_sd) + mean**2 - 1 - 2 * log_sd)),
+        AS_LOG_SD: _over_dimensions(lambda m, v: (np.exp(2 * v) + m**2 - 1 - 2 * v) / 2),
     },
     words={
         "-1": "The sign is wrong: this is the negated KL. A KL is never negative.",

@@ -53,9 +53,9 @@ def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
         call.finite(output)
         if not np.allclose(output, right, rtol=1e-4):
             raise NotYet(
-                f"the values are right but where a logit is far from 0: with logits of 120 and -120 an image gets "
-                f"{output[-1]:.1f} where {right[-1]:.1f} is right. The probability is clipped or rounded: compute "
-                "from the logits, without a sigmoid."
+                "the values are right but where a logit is far from 0: with logits of 120 and -120 an image gets "
+                f"{output[-1]:.1f} where {right[-1]:.1f} is right. The probability is clipped or rounded: compute from "
+                "the logits, without a sigmoid."
             )
 
 
@@ -104,8 +104,8 @@ LIKELIHOOD = Values(
         },
     },
     mistakes={
-        "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer "
-        "than 0.73, and the images stay grey.": _pixels(lambda x, logits: _log_bernoulli(x, expit(logits))),
+        "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer than "
+        "0.73, and the images stay grey.": _pixels(lambda x, logits: _log_bernoulli(x, expit(logits))),
         UNTOLD: (_pixels(_clipped(np.float32(1e-7))), _pixels(_clipped(np.float32(0)))),  # tf_keras, and Keras 3
         "the images are inverted (1 - x): the ones are scored with the probability of a zero. Training would draw the "
         "background.": _pixels(lambda x, logits: _log_bernoulli(1 - x, logits)),
@@ -230,14 +230,6 @@ def _ends(rng, steps):
     return start, end, steps
 
 
-def _path(times):
-    def path(start, end, steps):
-        time = np.asarray(times(steps), np.float64)[:, None]
-        return (1 - time) * start + time * end
-
-    return path
-
-
 def _time(steps):
     return np.linspace(0, 1, steps)[:, None]
 
@@ -247,18 +239,32 @@ def _slerp(start, end, steps):
     return (np.sin((1 - _time(steps)) * angle) * start + np.sin(_time(steps) * angle) * end) / np.sin(angle)
 
 
-def _unequal_steps(outputs, trials):
+def _other_times(outputs, trials):
+    """What is wrong with a path of points on the right line, or None."""
     for output, (start, end, _) in zip(outputs, trials, strict=True):
+        if output.ndim != 2 or output.shape[1] != len(start) or len(output) < 2:
+            return None
         times = (output - start) @ (end - start) / np.sum((end - start) ** 2)
         if not np.allclose(output, start + times[:, None] * (end - start), atol=1e-3):
             return None
-    ends = (
-        "ends included"
-        if np.allclose(times[[0, -1]], [0, 1], atol=1e-3)
-        else f"from t = {times[0]:.3g} to {times[-1]:.3g}"
-    )
+    first, last = np.abs(times[[0, -1]] - [0, 1]) < 1e-3
+    steps = trials[-1][2]
+    if len(times) != steps:
+        more = f"steps {'-+'[len(times) > steps]} {abs(len(times) - steps)}"
+        return f"the path has {more} points. `steps` counts the points, both ends included."
+    if np.allclose(times[[0, -1]], [1, 0], atol=1e-3):
+        return "the path is reversed: the first row must be `start`."
+    if times[-1] > 1.001:
+        return "the path goes on beyond `end`: with `steps` points there are steps - 1 gaps."
+    if not last:
+        missing = "the end is missing" if first else "both ends are missing"
+        return (
+            f"{missing}: the path runs from t = {times[0]:.3g} to {times[-1]:.3g}. `steps` points have steps - 1 gaps."
+        )
+    if not first:
+        return "the start is missing: the path begins one step after it. Both ends belong to it."
     shares = ", ".join(f"{time:.3g}" for time in times[:4])
-    return f"the points lie on the straight line, {ends}, but the times are not equal steps from 0 to 1: {shares}, ..."
+    return f"the points lie on the straight line, but the times are not equal steps from 0 to 1: {shares}, ..."
 
 
 INTERPOLATE = Values(
@@ -274,44 +280,14 @@ INTERPOLATE = Values(
         "t end": {"The end does not grow with t.": lambda start, end, steps: end + 0 * _time(steps)},
     },
     mistakes={
-        "the end is missing: the path stops one step short of it. With `steps` points there are steps - 1 gaps.": (
-            _path(lambda steps: np.arange(steps) / steps)
-        ),
-        "the start is missing: the path begins one step after it. Both ends belong to it.": _path(
-            lambda steps: np.arange(1, steps + 1) / steps
-        ),
-        "both ends are missing: the path begins and ends between them.": _path(
-            lambda steps: np.arange(1, steps + 1) / (steps + 1)
-        ),
-        "both ends are missing: these are the middles of `steps` pieces.": _path(
-            lambda steps: (np.arange(steps) + 0.5) / steps
-        ),
-        "the path has steps + 1 points. `steps` counts the points, both ends included.": _path(
-            lambda steps: np.linspace(0, 1, steps + 1)
-        ),
-        "the path has steps + 2 points. `steps` counts the points, both ends included.": _path(
-            lambda steps: np.linspace(0, 1, steps + 2)
-        ),
-        "the path has steps - 1 points. `steps` counts the points, both ends included.": _path(
-            lambda steps: np.linspace(0, 1, steps - 1)
-        ),
-        "both ends are missing from the rows: `steps` counts them too.": _path(
-            lambda steps: np.linspace(0, 1, steps + 2)[1:-1]
-        ),
-        "the path is reversed: the first row must be `start`.": _path(lambda steps: np.linspace(1, 0, steps)),
-        "the path goes on beyond `end`: with `steps` points there are steps - 1 gaps.": _path(
-            lambda steps: np.arange(steps)
-        ),
-        "the steps are multiplied, not added: a path through logarithms. Codes may be negative, and the steps of a "
-        "straight path are all equal.": (
+        "the steps are multiplied, not added: a path through logarithms. The steps of a straight path are all equal.": (
             lambda start, end, steps: start * (end / start) ** _time(steps),
             lambda start, end, steps: np.exp((1 - _time(steps)) * np.log(start) + _time(steps) * np.log(end)),
         ),
-        "this is the path along an arc (spherical interpolation). It has its uses in many dimensions, but a straight "
-        "line is asked for.": _slerp,
+        "this is the path along an arc (spherical interpolation), and a straight line is asked for.": _slerp,
         "this is the way from `start`, t * (end - start): `start` is not added.": lambda start, end, steps: (
             _time(steps) * (end - start)
         ),
     },
-    explain=_unequal_steps,
+    explain=_other_times,
 )

@@ -95,9 +95,8 @@ def sharing(noise: np.ndarray, names: tuple[str, ...], words: dict[tuple[str, ..
         lag = lag_of_repeat(ranks, axis)
         if lag:
             return (
-                f"the noise is not independent: {names[axis]} that lie {lag} apart have noise that goes together, "
-                f"as if "
-                "it were tiled or shared. Every entry needs one of its own."
+                f"the noise is not independent: {names[axis]} that lie {lag} apart have noise that goes together, as "
+                "if it were tiled or shared. Every entry needs one of its own."
             )
     return None
 

@@ -74,7 +74,7 @@ class Values:
         sizes: ``{name: size}`` of what may be summed or averaged by mistake, the same in every trial.
         factors: ``{name: value}`` of further factors of the whole, with sentences in ``words``.
         axes: ``(*inputs) -> {name: size}``, all sizes different; ``shape`` names those of the output.
-        explain: ``(outputs, trials) -> str | None``, the last try before numbers.
+        explain: ``(outputs, trials) -> str | None``, the last try before shapes and numbers.
     """
 
     terms: Callable
@@ -109,6 +109,9 @@ class Values:
         if not any(np.any(output) for output in outputs):
             raise NotYet("not started yet? The function returns zeros only.")
         self._name(outputs, exact)
+        words = self.explain(outputs, exact)
+        if words:
+            raise NotYet(words)
         for output, inputs in zip(outputs, trials, strict=True):
             check_shape(output.shape, self.shape, self.axes(*inputs))
         for i, name in enumerate(call.arguments):
@@ -118,8 +121,7 @@ class Values:
             call.finite(output)
             if output.dtype.kind in "iu":
                 raise NotYet(f"the function returns whole numbers ({output.dtype}): something rounds. Use float32.")
-        words = self.explain(outputs, exact)
-        raise NotYet(words or difference(outputs, [self.right(*inputs) for inputs in exact]))
+        raise NotYet(difference(outputs, [self.right(*inputs) for inputs in exact]))
 
     # ---- naming ----
 
