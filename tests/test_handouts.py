@@ -33,7 +33,9 @@ def test_a_handout_is_the_lesson_without_its_solutions(path, handouts):
 def test_every_exercise_has_a_solution_to_be_taken_out():
     for path in map(Path, NOTEBOOKS):
         cells = nbformat.read(path, as_version=4).cells
-        exercises = re.findall(r"^#+ Exercise \d", "\n".join(cell.source for cell in cells), flags=re.M)
+        asked = re.findall(
+            r"^#+ Exercise \d|^\*\*The open problem", "\n".join(cell.source for cell in cells), flags=re.M
+        )
         solutions = [cell for cell in cells if "solution" in cell.metadata.get("tags", []) and cell.cell_type == "code"]
-        assert len(solutions) == len(exercises), path.name
+        assert len(solutions) == len(asked), path.name
         assert all(cell.metadata["jupyter"]["source_hidden"] for cell in solutions), path.name

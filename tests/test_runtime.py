@@ -16,6 +16,8 @@ def test_every_lesson_has_the_same_entries_at_every_budget():
         assert set(rows) == {"smoke", "laptop", "full"}, lesson
         assert len({tuple(row) for row in rows.values()}) == 1, lesson
         for name in rows["smoke"]:
+            if name.endswith("_rate"):  # a short training takes larger steps
+                continue
             assert rows["smoke"][name] <= rows["full"][name], (lesson, name)
 
 

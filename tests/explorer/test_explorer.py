@@ -1,7 +1,6 @@
 """explorer: a browser computes what TensorFlow computes, and a page follows hand, keys and drawings."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import tiny_vae
 from course_utils import explorer, models, networks
 from course_utils.explorer import layers, page
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 NETWORKS = {
     "dense autoencoder": networks.dense_autoencoder_networks,
     "convolutional autoencoder": networks.conv_autoencoder_networks,
@@ -21,17 +19,6 @@ NETWORKS = {
     "odd sides in colour": lambda: networks.image_vae_networks((45, 45, 3), 7),
     "avatars": networks.avatar_vae_networks,
 }
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if BROWSER is None:
-        pytest.skip("no Chromium or Chrome on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="the extra 'slides' is not installed")
-    with playwright.sync_playwright() as play:
-        program = play.chromium.launch(executable_path=BROWSER)
-        yield program
-        program.close()
 
 
 def shaken(network):
