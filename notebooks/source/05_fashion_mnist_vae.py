@@ -78,6 +78,7 @@ print(fashion)
 train_images = fashion.train_images[: budget.images]
 passes = budget.images // len(train_images)  # the drawn set is smaller: pass over it more often
 names = fashion.class_names
+trained_long = fashion.is_real and budget.name != "smoke"  # claims are sharper then
 bright = np.mean(fashion.test_images > 127, axis=(1, 2, 3)) > 0.1  # a dark garment vanishes when it is made binary
 one_of_each = [int(np.flatnonzero((fashion.test_labels == label) & bright)[0]) for label in range(10)]
 
@@ -354,7 +355,9 @@ def change(before, after):
     return np.mean(np.abs(film_of[before].astype(np.float32) - film_of[after]))
 
 
-assert change("before training", "after epoch 1") > 1.5 * change("after epoch 1", camera.captions[-1])
+assert change("before training", "after epoch 1") > (3 if trained_long else 1.5) * change(
+    "after epoch 1", camera.captions[-1]
+)
 
 # %% [markdown]
 # One number after the training, with its error bar: the whole test set, with one sampled $z$ an image.
@@ -383,7 +386,7 @@ print(f"no latent variable: {no_latent:.1f} nats per image")
 print(f"two of them:        {convolutional['negative_elbo']:.1f} nats per image")
 saved = 1 - convolutional["negative_elbo"] / no_latent
 print(f"saved:              {saved:.0%}")
-assert saved > (0.45 if budget.name != "smoke" and fashion.is_real else 0.25)
+assert saved > (0.45 if trained_long else 0.25)
 assert 2 < convolutional["kl"] < 10 and convolutional["standard_error"] < 1.5
 
 # %% [markdown]
@@ -423,7 +426,7 @@ shuffled = np.random.default_rng(0).permutation(tiles.reshape(400, 784))
 apart = rms(shuffled[:200] - shuffled[200:]).mean()
 print(f"between neighbours {steps.mean():.3f}, 99% of them below {np.quantile(steps, 0.99):.3f}")
 print(f"between random tiles {apart:.3f} (root mean square of a pixel)")
-assert steps.mean() < apart / 3
+assert steps.mean() < (0.25 if trained_long else 0.33) * apart
 assert np.quantile(steps, 0.99) < apart
 
 # %% [markdown]
@@ -468,10 +471,18 @@ figure.suptitle("Loci: along a white line the feature of the decoded garment is 
 plt.show()
 
 # %% [markdown]
-# The lines run smoothly, but not along the axes. Nothing told the axes to mean something. They are not quite free, though:
+# The lines run smoothly, but not along the axes. (A number for "smoothly": the step between neighbouring grid points, against
+# the spread of the whole map.) Nothing told the axes to mean something. They are not quite free, though:
 # turn the plane, and turn both networks with it, and $p(x)$ is the same, but an ellipse that lies askew is no longer in the
 # family of our $q(z|x)$, whose two dimensions are independent. So the bound prefers some directions of the axes to others
 # (Rolinek and others, 2019). Directions can mean something; lesson 06 looks for them.
+
+# %% tags=["claim"]
+for name, values in features.items():
+    field = values.reshape(60, 60)
+    step = np.mean([np.abs(np.diff(field, axis=axis)).mean() for axis in (0, 1)]) / field.std()
+    print(f"{name:30s} mean step {step:.3f} standard deviations")
+    assert step < 0.2
 
 # %% [markdown]
 # ## Follow one image at a time
@@ -516,7 +527,7 @@ plt.show()
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
 print("median standard deviation of q(z|x) over 2,000 test images:", np.median(spread, axis=0).round(3))
-assert np.all(np.median(spread, axis=0) < 0.6), "an image occupies a small part of the prior's unit spread"
+assert np.all(np.median(spread, axis=0) < (0.12 if trained_long else 0.6)), "a small part of the prior's unit spread"
 
 # %% [markdown]
 # ## Walk from one garment to another
@@ -595,7 +606,8 @@ training.fit(dense, train_images, epochs=dense_epochs, peak_rate=1e-3, transform
 fully_connected = elbo.evaluate(dense, binary_test)
 for name, result in {"convolutional": convolutional, "fully connected": fully_connected}.items():
     print(f"{name:16s} -ELBO {result['negative_elbo']:.1f} = {result['reconstruction']:.1f} + KL {result['kl']:.1f}")
-assert fully_connected["negative_elbo"] < convolutional["negative_elbo"]
+margin = 3 * np.hypot(convolutional["standard_error"], fully_connected["standard_error"]) if trained_long else 0
+assert fully_connected["negative_elbo"] < convolutional["negative_elbo"] - margin
 
 # %% [markdown]
 # The plane can hold more than the published networks put into it. Which of the two was in the way? Try it: keep one and
@@ -673,7 +685,6 @@ nats = likelihood(worse).log_prob(x) - likelihood(better).log_prob(x)
 published = 1000 * (np.mean((x - better) ** 2) - np.mean((x - worse) ** 2))
 print(f"log-likelihood ratio {float(nats):.3f}, difference of 1000 x MSE {published:.3f}")
 np.testing.assert_allclose(nats, published, rtol=1e-4)
-assert abs(variance - 0.392) < 1e-12
 
 # %% [markdown]
 # The two agree to rounding. The model claims that a pixel is off by 0.63, on a scale from 0 to 1. That is a noisy camera,
@@ -740,9 +751,9 @@ for name, images in {"originals": test_images[:1000], "reconstructions": means[:
     votes = judged(images)
     same_class[name], same_kind[name] = np.mean(votes == truth), np.mean(kind_of[votes] == kind_of[truth])
     print(f"{name:15s}: class right {same_class[name]:.0%}, kind right {same_kind[name]:.0%}")
-assert explained > 0.25
+assert explained > (0.55 if trained_long else 0.25)
 assert same_class["reconstructions"] < same_class["originals"] - 0.05
-assert same_kind["reconstructions"] > same_class["reconstructions"] + 0.1
+assert same_kind["reconstructions"] > same_class["reconstructions"] + (0.25 if trained_long else 0.1)
 
 # %% [markdown]
 # ## Compare its plane with the autoencoder's
@@ -763,16 +774,18 @@ for name, codes in {"autoencoder": ae_codes, "VAE": vae_codes}.items():
     low, high = codes.min(axis=0), codes.max(axis=0)
     print(f"{name:12s} first {low[0]:7.2f} to {high[0]:6.2f}   second {low[1]:7.2f} to {high[1]:6.2f}")
 
-# %% alt="5,000 test images in the code plane of the autoencoder, left, and of the VAE, right, coloured by class"
+# %% alt="5,000 test images in the code plane of the autoencoder, left, and of the VAE, right, coloured by class, each with the prior's circle of two standard deviations: the VAE's codes fill it, the autoencoder's lie far outside"
 figure, axes = plt.subplots(1, 2, figsize=(13, 6))
 for axis, (name, codes) in zip(axes, {"Autoencoder": ae_codes, "VAE": vae_codes}.items(), strict=True):
     low, high = codes.min(axis=0), codes.max(axis=0)
     ranges = f"[{low[0]:.1f}, {high[0]:.1f}] x [{low[1]:.1f}, {high[1]:.1f}]"
     plots.latent_plane(axis, codes, fashion.test_labels[:5000], names, f"{name}: codes in {ranges}")
+    axis.add_patch(Ellipse((0, 0), 4, 4, fill=False, edgecolor=plots.DARK, lw=2, ls="--"))
+    axis.set_aspect("equal")
 plt.show()
 
 # %% [markdown]
-# The ranges are printed above each plane. The autoencoder's codes lie where the training happened to push them, off
+# The ranges are printed above each plane; the dashed circle has two of the prior's standard deviations. The autoencoder's codes lie where the training happened to push them, off
 # centre and on a scale of their own. The VAE's lie around the origin on the prior's scale, because the KL charges for
 # anything else. In a run of your own the left picture changes; the right one turns or flips, and keeps its size.
 
@@ -815,11 +828,13 @@ np.testing.assert_allclose(
     drawn_codes.mean(axis=0), (low + high) / 2, atol=5 * ((high - low) / 12**0.5 / 1000**0.5).max()
 )
 
-# %% alt="Rows of generated garments: autoencoder with uniform and with normal codes, VAE with uniform and with normal codes"
+# %% alt="Rows of generated garments: autoencoder with uniform, with normal and with fitted normal codes, VAE with uniform and with normal codes"
 normal_codes = generator.standard_normal((1000, latent_dim)).astype(np.float32)
+fitted_codes = generator.multivariate_normal(ae_codes.mean(axis=0), np.cov(ae_codes.T), 1000).astype(np.float32)
 generated = {
     "autoencoder\nuniform": ae_decoder.predict(uniform_codes(ae_codes, 1000, generator), verbose=0),
     "autoencoder\nnormal": ae_decoder.predict(normal_codes, verbose=0),
+    "autoencoder\nfitted normal": ae_decoder.predict(fitted_codes, verbose=0),
     "VAE\nuniform": vae.decoder(drawn_codes).mean().numpy(),
     "VAE\nnormal": vae.decoder(normal_codes).mean().numpy(),
 }
@@ -828,9 +843,10 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The last row is the one the model was trained for: draws from its own prior. Do not judge by sharpness: the autoencoder
-# has had six epochs and pays no KL, the VAE one. A row may look fine and still leave most classes out. So ask the judge
-# which class each generated picture belongs to.
+# The last row is the one the model was trained for: draws from its own prior. The third is the fair control: a normal
+# distribution *fitted* to the autoencoder's codes afterwards. Do not judge by sharpness: the autoencoder has had six epochs
+# and pays no KL, the VAE one. A row may look fine and still leave most classes out. So ask the judge which class each
+# generated picture belongs to.
 
 
 # %% tags=["claim"]
@@ -849,14 +865,18 @@ shares = {
     **{name: class_shares(images) for name, images in generated.items()},
 }
 for name, values in shares.items():
-    print(f"{name.replace(chr(10), ', '):22s} effective number of classes {effective_classes(values):.1f}")
-assert effective_classes(shares["VAE\nnormal"]) > 5
-assert effective_classes(shares["autoencoder\nuniform"]) > 4
+    print(f"{name.replace(chr(10), ', '):26s} effective number of classes {effective_classes(values):.1f}")
+assert effective_classes(shares["VAE\nnormal"]) > (7.5 if trained_long else 5)
+for row in ("uniform", "fitted normal"):
+    assert effective_classes(shares[f"autoencoder\n{row}"]) > (6.5 if trained_long else 4)
 
 # %% [markdown]
 # So both can land on most classes. The difference is where the draws fall. A code is *in a gap* if no code of a test
 # image lies within a quarter of the codes' own standard deviation of it. There the decoder was never asked for
-# anything.
+# anything. **Predict, then run:** put the four ways to draw in order, the smallest share in gaps first.
+
+# %%
+guessed_order = None  # your guess here: the four names from the next cell, as a list, smallest share first
 
 
 # %% tags=["claim"]
@@ -866,7 +886,6 @@ def share_in_gaps(draws, codes):
     return np.mean(distance > 0.25)
 
 
-fitted_codes = generator.multivariate_normal(ae_codes.mean(axis=0), np.cov(ae_codes.T), 1000)
 gaps = {
     "autoencoder, uniform": share_in_gaps(uniform_codes(ae_codes, 1000, generator), ae_codes),
     "VAE, uniform": share_in_gaps(drawn_codes, vae_codes),
@@ -875,13 +894,16 @@ gaps = {
 }
 for name, share in gaps.items():
     print(f"{name:26s} {share:.0%} of the draws fall into a gap")
-assert gaps["autoencoder, uniform"] > 0.15
-assert gaps["VAE, normal"] < 0.7 * gaps["autoencoder, uniform"]
+selftest.compare(guessed_order, sorted(gaps, key=gaps.get), "smallest share first")
+assert gaps["autoencoder, uniform"] > (0.25 if trained_long else 0.15)
+assert gaps["VAE, normal"] < (0.25 if trained_long else 0.7) * gaps["autoencoder, uniform"]
+if trained_long:
+    assert gaps["VAE, normal"] < 0.75 * gaps["autoencoder, fitted normal"] and gaps["VAE, uniform"] > 0.15
 
 # %% [markdown]
-# Compare like with like. From a box, a good part of the draws falls into gaps for either model, and a normal distribution
-# *fitted* to the autoencoder's codes finds most of its garments. The VAE needs no fit: where to draw was settled before the
-# training, and fewer of those draws miss. That is what the KL pays for.
+# Compare like with like. From a box, a good part of the draws falls into gaps for either model, and the fitted normal finds
+# most of the autoencoder's garments. The VAE needs no fit: where to draw was settled before the training, and fewer of
+# those draws miss. That is what the KL pays for.
 
 # %% [markdown]
 # ## Go on with your own images, and with labels
@@ -902,6 +924,17 @@ assert gaps["VAE, normal"] < 0.7 * gaps["autoencoder, uniform"]
 # - Draws from the prior decode to garments for a VAE. For an autoencoder you have to find out where to draw.
 #
 # Next: [lesson 06](06_cartoon_set.ipynb), the same ideas at 256x256 in colour.
+#
+# **An open problem.** Turn the plane of the first model by an angle, and both networks with it. Every posterior turns too,
+# and a diagonal $q$ can only approximate it. How many nats does that cost, on average over the test images, and at which
+# angle most?
+#
+# <details><summary>A hint</summary>
+#
+# The best diagonal $q$ misses a tilted normal by $-\frac{1}{2} \ln(1 - \rho^2)$ nats (lesson 02). Turn each ellipse and read off
+# its correlation $\rho$.
+#
+# </details>
 #
 # ## Test yourself
 #
@@ -957,3 +990,37 @@ def interpolate(start, end, steps):
 
 
 checks.interpolate(interpolate)
+
+
+# %% [markdown] tags=["solution"]
+# **The open problem.** An ellipse with the variances $a$ and $b$ along the axes, turned by $\theta$, has the variances
+# $a \cos^2 \theta + b \sin^2 \theta$ and $a \sin^2 \theta + b \cos^2 \theta$ and the covariance $(a - b) \sin \theta \cos \theta$. A circle
+# costs nothing at any angle. Standard deviations of 0.05 and 0.2 cost 0.75 nats at 45 degrees, where every ellipse costs
+# most; a quarter turn exchanges the axes and is free. So the bound holds the axes to the directions of the ellipses, and the
+# more strongly, the longer these are.
+
+# %% tags=["solution"] jupyter={"source_hidden": true} alt="Nats lost by the best diagonal q against the angle by which the latent plane is turned: zero at 0 and 90 degrees, largest at 45, on average over the test images and for one long ellipse"
+angles = np.deg2rad(np.arange(0, 91, 5))[:, None]
+
+
+def price_of_turning(first, second):
+    """Nats that the best diagonal q loses for ellipses with these variances: shape (angles, images)."""
+    one = first * np.cos(angles) ** 2 + second * np.sin(angles) ** 2
+    other = first * np.sin(angles) ** 2 + second * np.cos(angles) ** 2
+    covariance = (first - second) * np.sin(angles) * np.cos(angles)
+    return -0.5 * np.log1p(-(covariance**2) / (one * other))
+
+
+first, second = np.exp(model.encode(binary_test[:2000])[1].numpy().astype(np.float64)).T
+prices = {"mean over 2,000 test images": price_of_turning(first, second).mean(axis=1)}
+prices["one ellipse, 0.05 by 0.2"] = price_of_turning(np.array([0.05**2]), np.array([0.2**2]))[:, 0]
+figure, axis = plt.subplots(figsize=(7.5, 4))
+for (name, values), dash in zip(prices.items(), ("-", "--"), strict=True):
+    axis.plot(np.rad2deg(angles[:, 0]), values, dash, label=f"{name}: {values.max():.2f} nats at 45°")
+    assert values.argmax() == 9 and values[0] < 1e-12 and values[-1] < 1e-12
+axis.set(
+    xlabel="angle of the turn (degrees)", ylabel="nats per image", title="A turned plane costs, a quarter turn is free"
+)
+axis.legend()
+plt.show()
+np.testing.assert_allclose(prices["one ellipse, 0.05 by 0.2"].max(), 0.754, atol=1e-3)
