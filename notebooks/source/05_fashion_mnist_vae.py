@@ -60,7 +60,7 @@ import tf_keras as keras
 from matplotlib.patches import Ellipse
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from course_utils import animation, checks, data, elbo, models, networks, plots, selftest, training
+from course_utils import animation, checks, data, elbo, explorer, models, networks, plots, selftest, training
 
 tfd, layers = tfp.distributions, keras.layers
 
@@ -434,6 +434,15 @@ assert np.quantile(steps, 0.99) < apart
 
 # %% alt="A hundred decoded draws from the prior: mostly tops, trousers, bags and shoes, some of them in between"
 plots.show_images(model.sample().numpy(), columns=20, size=0.55, title="A hundred draws from the prior, decoded")
+
+# %% [markdown]
+# ## Touch the plane
+#
+# Drag the point, or move it with the arrow keys: your browser decodes it, without the kernel. Then choose an image, or
+# draw one, and see its posterior: the ellipse, and six draws from it.
+
+# %% alt="The codes of test images in the latent plane, coloured by class, and a grid of places in it, decoded"
+explorer.plane(as_vae(model), fashion.test_images, fashion.test_labels, class_names=names)
 
 # %% [markdown]
 # ## Find what the dimensions mean
