@@ -1,4 +1,6 @@
-"""Write the pictures of the front pages from executed notebooks: python tools/front.py notebooks/05_*.ipynb
+"""Finish executed notebooks, and write the pictures of the front pages: python tools/front.py notebooks/05_*.ipynb
+
+A widget lives in a kernel: a stored notebook keeps the picture beside it, and not the widget's name and state.
 
 A cell tagged `front-training` in lesson 05 becomes notebooks/figures/05_training.gif (or .png, .jpg: what it is). The
 first cells of the lessons and README.md show those files.
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 SUFFIXES = {b"GIF8": ".gif", b"\x89PNG": ".png", b"\xff\xd8\xff\xe0": ".jpg"}
 
 
@@ -26,8 +29,19 @@ def front_pictures(path: Path) -> dict[str, bytes]:
     return found
 
 
+def without_widgets(path: Path) -> None:
+    """Take the widgets out of an executed notebook, where there are any."""
+    notebook = nbformat.read(path, as_version=4)
+    data = [output.data for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    widgets = [each for each in data if each.pop(WIDGET, None)]
+    if widgets or "widgets" in notebook.metadata:
+        notebook.metadata.pop("widgets", None)
+        nbformat.write(notebook, path)
+
+
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:]):
+        without_widgets(path)
         for name, content in front_pictures(path).items():
             target = path.parent / "figures" / name
             target.parent.mkdir(exist_ok=True)

@@ -480,8 +480,7 @@ figure.suptitle("Loci: along a white line the feature of the decoded garment is 
 plt.show()
 
 # %% [markdown]
-# The lines run smoothly, but not along the axes. (A number for "smoothly": the step between neighbouring grid points, against
-# the spread of the whole map.) Nothing told the axes to mean something. They are not quite free, though:
+# The lines run smoothly, but not along the axes. Nothing told the axes to mean something. They are not quite free, though:
 # turn the plane, and turn both networks with it, and $p(x)$ is the same, but an ellipse that lies askew is no longer in the
 # family of our $q(z|x)$, whose two dimensions are independent. So the bound prefers some directions of the axes to others
 # (Rolinek and others, 2019). Directions can mean something; lesson 06 looks for them.
@@ -852,7 +851,7 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The last row is the one the model was trained for: draws from its own prior. The third is the fair control: a normal
+# The last row has draws from the model's own prior. The third is the fair control: a normal
 # distribution *fitted* to the autoencoder's codes afterwards. Do not judge by sharpness: the autoencoder has had six epochs
 # and pays no KL, the VAE one. A row may look fine and still leave most classes out. So ask the judge which class each
 # generated picture belongs to.
@@ -880,15 +879,15 @@ for row in ("uniform", "fitted normal"):
     assert effective_classes(shares[f"autoencoder\n{row}"]) > (6.5 if trained_long else 4)
 
 # %% [markdown]
-# So both can land on most classes. The difference is where the draws fall. A code is *in a gap* if no code of a test
+# Both can land on most classes. The difference is where draws fall. A code is *in a gap* if no code of a test
 # image lies within a quarter of the codes' own standard deviation of it. There the decoder was never asked for
 # anything. **Predict, then run:** put the four ways to draw in order, the smallest share in gaps first.
 
-# %%
-guessed_order = None  # your guess here: the four names from the next cell, as a list, smallest share first
-
 
 # %% tags=["claim"]
+guessed_order = None  # your guess here: the four names below, as a list, smallest share first
+
+
 def share_in_gaps(draws, codes):
     spread = codes.std(axis=0)
     distance, _ = NearestNeighbors(n_neighbors=1).fit(codes / spread).kneighbors(draws / spread)
@@ -910,7 +909,7 @@ if trained_long:
     assert gaps["VAE, normal"] < 0.75 * gaps["autoencoder, fitted normal"] and gaps["VAE, uniform"] > 0.15
 
 # %% [markdown]
-# Compare like with like. From a box, a good part of the draws falls into gaps for either model, and the fitted normal finds
+# From a box, a good part of the draws falls into gaps for either model, and the fitted normal finds
 # most of the autoencoder's garments. The VAE needs no fit: where to draw was settled before the training, and fewer of
 # those draws miss. That is what the KL pays for.
 
