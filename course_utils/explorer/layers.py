@@ -4,13 +4,10 @@ All arrays are channels-last, so that Flatten, Reshape and Dropout leave the num
 normalisation, which at test time multiplies and adds, is folded into the linear layer before it where there is one.
 """
 
-import base64
-
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-BYTES = {"float32": 4, "float16": 2, "uint8": 1}
 ACTIVATIONS = {"linear": 0.0, "relu": 0.0, "sigmoid": 0.0, "tanh": 0.0, "leaky_relu": 0.2}  # and the slope below zero
 
 
@@ -165,46 +162,3 @@ def compute(described: list[dict], values: np.ndarray) -> np.ndarray:
                 x = tf.nn.conv2d_transpose(maps, kernel, shape, layer["strides"], layer["padding"]) + layer["bias"]
         x = tf.reshape(x, (len(values), -1))
     return x.numpy()
-
-
-def rounded(described: list[dict], kind: str) -> list[dict]:
-    """The same layers with kernels as they are after a journey as ``"float32"``, ``"float16"`` or ``"uint8"``.
-
-    A byte counts in steps between the least and the largest weight that leads to one output.
-    """
-    return [layer | {"kernel": _unpacked(layer["kernel"], kind)} if "kernel" in layer else layer for layer in described]
-
-
-def _steps(kernel):
-    flat = kernel.reshape(-1, kernel.shape[-1])
-    low = flat.min(axis=0)
-    return low, np.maximum((flat.max(axis=0) - low) / 255, 1e-12).astype(np.float32)
-
-
-def _unpacked(kernel, kind):
-    if kind != "uint8":
-        return kernel.astype(kind).astype(np.float32)
-    low, step = _steps(kernel)
-    return (low + np.rint((kernel - low) / step) * step).astype(np.float32)
-
-
-def text_of(described: list[dict], kind: str) -> list[dict]:
-    """The description as JSON can hold it: kernels in base64 as numbers of this kind, all else in base64 of float32."""
-    return [
-        {name: _text(name, value, kind) if isinstance(value, np.ndarray) else value for name, value in layer.items()}
-        for layer in described
-    ]
-
-
-def _text(name, values, kind):
-    packed = {"kind": kind if name == "kernel" else "float32", "shape": values.shape}
-    if packed["kind"] == "uint8":
-        low, step = _steps(values)
-        packed |= {"low": base64_of(low, "float32"), "step": base64_of(step, "float32")}
-        values = np.rint((values - low) / step)
-    return packed | {"text": base64_of(values, packed["kind"])}
-
-
-def base64_of(values: np.ndarray, kind: str) -> str:
-    """Little-endian numbers of this kind in base64."""
-    return base64.b64encode(np.asarray(values).astype(np.dtype(kind).newbyteorder("<")).tobytes()).decode()

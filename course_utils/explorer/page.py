@@ -16,7 +16,7 @@ from course_utils.border import files
 from course_utils.explorer import payload
 
 HERE = Path(__file__).parent
-SCRIPTS = ("layers.js", "view.js", "explorer.js")
+SCRIPTS = ("layers", "engine", "pictures", "view", "look", "hand", "pad", "given", "explorer")
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -37,25 +37,33 @@ h1 {{ font-size: 24px; max-width: 1060px; margin: 0 auto 16px; }}
 <h1>{title}</h1>
 <div id="explorer"></div>
 </main>
-<script type="application/json" id="payload">{payload}</script>
-<script type="module">
-{module}
-const text = document.getElementById("payload").textContent;
-render({{model: {{get: () => text}}, el: document.getElementById("explorer")}});
-</script>
+{script}
 </body>
 </html>
+"""
+SCRIPT = """<script type="application/json" id="payload-{place}">{payload}</script>
+<script type="module">
+{module}
+const place = document.getElementById("{place}"), text = document.getElementById("payload-{place}").textContent;
+render({{model: {{get: () => text}}, el: place}});
+</script>
 """
 
 
 def module() -> str:
     """The ES module, for anywidget and for a page: ``render({model, el})`` builds the explorer in ``el``."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def style() -> str:
     """The module's style sheet; every rule begins with ``.vae-explorer``."""
     return (HERE / "explorer.css").read_text(encoding="utf-8")
+
+
+def script(known: dict, place: str) -> str:
+    """HTML for the end of a page: it puts the explorer into the element with the id ``place``. ``style`` is extra."""
+    text = json.dumps(known, separators=(",", ":")).replace("<", "\\u003c")
+    return SCRIPT.format(place=place, payload=text, module=module())
 
 
 def save_html(
@@ -66,6 +74,7 @@ def save_html(
     *,
     class_names: Sequence[str] | None = None,
     directions: Mapping[str, np.ndarray] | None = None,
+    along: str = "dimensions",
     title: str = "Touch the latent plane of a VAE",
 ) -> Path:
     """Write the explorer of ``plane`` as one HTML file of at most 4 MB that needs no network, kernel or server.
@@ -83,9 +92,8 @@ def save_html(
         ValueError: what ``plane`` raises.
         OSError: for a file that cannot be written.
     """
-    known = payload.payload_of(model, images, labels, class_names, directions, "save_html")
-    text = json.dumps(known, separators=(",", ":")).replace("<", "\\u003c")
-    page = PAGE.format(title=html.escape(title), style=style(), payload=text, module=module())
+    known = payload.payload_of(model, images, labels, class_names, directions, along, "save_html")
+    page = PAGE.format(title=html.escape(title), style=style(), script=script(known, "explorer"))
     path = Path(path).expanduser()
     files.write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
     return path
@@ -98,11 +106,13 @@ def plane(
     *,
     class_names: Sequence[str] | None = None,
     directions: Mapping[str, np.ndarray] | None = None,
+    along: str = "dimensions",
 ):
     """The plane of a VAE, to be touched: drag the point, and the decoded image follows; lesson 05 uses it.
 
-    The browser computes the networks; no kernel is asked. With more than two latent dimensions, the plane has the two
-    in which the codes vary most, and sliders the eight. Without anywidget or a notebook, a figure comes in its place.
+    The browser computes the networks; no kernel is asked. With more than two latent dimensions there are sliders along
+    the eight axes in which the codes vary most, and the plane has the first two of them. Without anywidget or a
+    notebook, a figure comes in its place.
 
     Args:
         model: ``models.VAE`` of ``posterior_of`` and ``bernoulli_of``, ``gaussian_of`` or ``calibrated_gaussian_of``
@@ -112,6 +122,7 @@ def plane(
         labels: ``(number,)``, whole numbers that count along ``class_names``, or None.
         class_names: ten at most; ``class 0``, ``class 1``, ... without them.
         directions: names and vectors ``(latent_dim,)``, such as ``{"glasses": with_them - without}``: a slider each.
+        along: what the axes are, ``"dimensions"`` of the code or ``"principal"`` directions of the codes.
 
     Returns:
         A widget, or a matplotlib figure.
@@ -120,7 +131,7 @@ def plane(
         ValueError: for a layer that has no translation, for networks that are too large for a page, and for images,
             labels, names and directions that do not fit.
     """
-    known = payload.payload_of(model, images, labels, class_names, directions, "plane")
+    known = payload.payload_of(model, images, labels, class_names, directions, along, "plane")
     if not (importlib.util.find_spec("anywidget") and _has_kernel()):
         return figure(model, known)
     return _widget(json.dumps(known, separators=(",", ":")), figure(model, known))
@@ -159,8 +170,8 @@ def _widget(text: str, still):
 
 def figure(model, known: dict):
     """The static figure: codes of the images, and decoded points of the two dimensions in which they vary most."""
-    axes, number = known["axes"], 12
-    codes = np.frombuffer(base64.b64decode(known["codes"]), "<f4").reshape(-1, len(axes))[:, :2]
+    axes, number = known["axes"][:2], 12
+    codes = np.frombuffer(base64.b64decode(known["codes"]), "<f4").reshape(-1, len(known["axes"]))[:, :2]
     labels, names = known["labels"], known["names"]
     if labels is None:
         labels, names = np.zeros(len(codes), int), ["images"]
@@ -168,11 +179,16 @@ def figure(model, known: dict):
     plots.latent_plane(left, codes, np.array(labels), names, "Codes of the images")
     reach = max(2.5, float(np.quantile(np.abs(codes), 0.99)))
     places = ((np.arange(number) + 0.5) / number * 2 - 1) * reach
-    grid = np.zeros((number * number, known["latent_dim"]), np.float32)
-    grid[:, axes[0]], grid[:, axes[1]] = np.tile(places, number), np.repeat(places[::-1], number)
+    grid = np.stack([np.tile(places, number), np.repeat(places[::-1], number)], axis=-1)
+    grid = (grid @ np.array([axis["vector"] for axis in axes])).astype(np.float32)
     tiles = np.concatenate([model.decoder(grid[i : i + 12], training=False).mean() for i in range(0, len(grid), 12)])
     right.imshow(plots.mosaic(np.clip(tiles, 0, 1), columns=number), extent=[-reach, reach, -reach, reach])
     right.set(title="What the decoder makes of each place")
     for axis in (left, right):
-        axis.set(xlabel=f"latent dimension {axes[0] + 1}", ylabel=f"latent dimension {axes[1] + 1}", aspect="equal")
+        axis.set(xlabel=_label(axes[0]), ylabel=_label(axes[1]), aspect="equal")
     return drawn
+
+
+def _label(axis: dict) -> str:
+    kind, number = axis["name"].split()
+    return f"latent dimension {number}" if kind == "dimension" else f"principal direction {number} of the codes"

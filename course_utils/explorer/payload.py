@@ -9,13 +9,13 @@ from PIL import Image
 
 from course_utils import data, plots
 from course_utils.border import drawable, shapes
-from course_utils.explorer import layers
+from course_utils.explorer import layers, packing
 
 MOST = 3.7e6  # characters of weights, so that a page stays under 4 MB
 AXES = 8  # sliders
 
 
-def payload_of(model, images, labels, class_names, directions, where: str) -> dict:
+def payload_of(model, images, labels, class_names, directions, along, where: str) -> dict:
     """A dictionary for JSON: networks, codes of some of the images, an image of each class, colours and names.
 
     Raises:
@@ -46,21 +46,19 @@ def payload_of(model, images, labels, class_names, directions, where: str) -> di
         raise ValueError(f"{where}: some codes are NaN or infinite: the training diverged. Train with a lower rate.")
 
     networks = _networks(model, floats[0][:20], codes[:20], where)
-    order = np.argsort(-codes.var(axis=0), kind="stable")[:AXES] if latent_dim > 2 else np.arange(2)
+    axes = _axes(codes, along, where)
+    places = codes @ np.array(list(axes.values())).T
     examples = [int(chosen[0])] if labels is None else _one_of_each(labels)
     return networks | {
         "shape": shape,
         "latent_dim": latent_dim,
         "binary": binary,
-        "axes": [int(axis) for axis in order],
-        "variances": [float(value) for value in codes.var(axis=0)[order]],
-        "codes": layers.base64_of(codes[:, order], "float32"),
+        "axes": _as_text(axes),
+        "codes": packing.base64_of(places, "float32"),
         "labels": None if labels is None else [int(label) for label in labels[chosen]],
         "names": list(map(str, class_names)),
         "colours": list(plots.COLOURS),
-        "directions": [
-            {"name": name, "vector": [float(f"{x:.6g}") for x in vector]} for name, vector in directions.items()
-        ],
+        "directions": _as_text(directions),
         "examples": [
             {"name": "" if labels is None else str(class_names[labels[i]]), "picture": picture(images[i])}
             for i in examples
@@ -107,6 +105,30 @@ def _directions(directions, latent_dim, where) -> Mapping[str, np.ndarray]:
     return directions
 
 
+def _axes(codes, along, where) -> Mapping[str, np.ndarray]:
+    """Unit vectors by name: the dimensions in which the codes vary most, or the principal directions of the codes."""
+    if along not in ("dimensions", "principal"):
+        raise ValueError(
+            f"{where}: along={along!r}. Plane and sliders go along 'dimensions' or 'principal' directions."
+        )
+    latent_dim = codes.shape[1]
+    if along == "dimensions":
+        order = np.argsort(-codes.var(axis=0), kind="stable")[:AXES] if latent_dim > 2 else np.arange(2)
+        return {f"dimension {axis + 1}": np.eye(latent_dim)[axis] for axis in order}
+    if latent_dim == 2 or len(codes) < 3:
+        raise ValueError(
+            f"{where}: along='principal' for {len(codes)} images and {latent_dim} latent dimensions. Principal "
+            "directions need three of each; leave along out."
+        )
+    vectors = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)[2][:AXES].astype(np.float64)
+    vectors *= np.sign(vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)])[:, None]
+    return {f"principal {i + 1}": vector for i, vector in enumerate(vectors)}
+
+
+def _as_text(vectors) -> list[dict]:
+    return [{"name": name, "vector": [float(f"{x:.6g}") for x in vector]} for name, vector in vectors.items()]
+
+
 def _networks(model, images, codes, where) -> dict:
     """Descriptions of both networks as text, checked against the model's distributions."""
     encoder, decoder = (layers.describe(_network(part, where), where) for part in (model.encoder, model.decoder))
@@ -127,14 +149,14 @@ def _networks(model, images, codes, where) -> dict:
             "models.bernoulli_of(network) or models.gaussian_of(network, variance)."
         )
     weights = sum(layer["kernel"].size for layer in encoder + decoder if "kernel" in layer)
-    for kind, width in layers.BYTES.items():
+    for kind, width in packing.BYTES.items():
         if weights * width * 4 / 3 > MOST:
             continue
         # As it will be in the browser: floats are checked as bytes are.
-        if np.abs(layers.compute(layers.rounded(decoder, kind), codes) - means).mean() <= 1 / 255:
+        if np.abs(layers.compute(packing.rounded(decoder, kind), codes) - means).mean() <= 1 / 255:
             return {
-                "encoder": layers.text_of(encoder, kind),
-                "decoder": layers.text_of(decoder, kind),
+                "encoder": packing.text_of(encoder, kind),
+                "decoder": packing.text_of(decoder, kind),
                 "precision": kind,
             }
     raise ValueError(

@@ -67,7 +67,7 @@ function planeView(canvas, payload) {
       context.fillText(name, px, py);
     }
     context.font = "12px system-ui, sans-serif";
-    for (const sigma of [1, 2]) { // of the prior, where codes are few
+    for (const sigma of side / reach > 60 ? [1, 2] : []) { // of the prior, where codes are few and there is room
       const diagonal = sigma * Math.SQRT1_2;
       context.lineWidth = 4;
       context.strokeStyle = landscape ? "#101418" : paper;
@@ -86,7 +86,7 @@ function planeView(canvas, payload) {
       cache = null;
     },
     stale() { cache = null; },
-    place(x, y) { return [(2 * x / side - 1) * reach, (1 - 2 * y / side) * reach]; },
+    place(x, y) { return [(2 * x - 1) * reach, (1 - 2 * y) * reach]; }, // from shares of the canvas
     draw(point, posterior, look) {
       if (!side) return;
       const context = canvas.getContext("2d"), ratio = canvas.width / side;

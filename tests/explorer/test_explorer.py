@@ -1,4 +1,4 @@
-"""explorer: a browser computes what TensorFlow computes, and a page follows hand, keys and drawings."""
+"""explorer: a page follows hand, keys and drawings; what does not fit is refused; without a browser it is a figure."""
 
 import json
 
@@ -6,108 +6,10 @@ import numpy as np
 import pytest
 import tf_keras as keras
 import tiny_vae
+from explored import assert_right, opened, settled, shaken, shown
 
 from course_utils import explorer, models, networks
-from course_utils.explorer import layers, page
-
-NETWORKS = {
-    "dense autoencoder": networks.dense_autoencoder_networks,
-    "convolutional autoencoder": networks.conv_autoencoder_networks,
-    "convolutional VAE": networks.conv_vae_networks,
-    "dense VAE": networks.dense_vae_networks,
-    "batch-norm VAE": networks.batchnorm_vae_networks,
-    "odd sides in colour": lambda: networks.image_vae_networks((45, 45, 3), 7),
-    "avatars": networks.avatar_vae_networks,
-}
-
-
-def shaken(network):
-    """Batch normalisation and biases as after a training, so that a mistake in them shows."""
-    generator = np.random.default_rng(1)
-    for weight in network.weights:
-        values = weight.numpy()
-        if "variance" in weight.name:
-            weight.assign(generator.uniform(0.5, 2, values.shape))
-        elif values.ndim == 1:
-            weight.assign(values + generator.normal(0, 0.1, values.shape))
-    return network
-
-
-def in_browser(sheet, described, values):
-    """What `layers.js` computes."""
-    known = {"layers": layers.text_of(described, "float32"), "values": layers.base64_of(values, "float32")}
-    text = sheet.evaluate(
-        """text => {
-            const {layers, values} = JSON.parse(text), {build, unpack} = vaeLayers();
-            const out = build(layers)(unpack({kind: "float32", text: values}));
-            return Array.from(out).join(" ");
-        }""",
-        json.dumps(known),
-    )
-    return np.array(text.split(), np.float64)
-
-
-@pytest.fixture(scope="module")
-def sheet(chromium):
-    sheet = chromium.new_page()
-    sheet.add_script_tag(content=(page.HERE / "layers.js").read_text())
-    yield sheet
-    sheet.close()
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_javascript_computes_every_network_as_tensorflow_does(name, sheet):
-    for network in NETWORKS[name]():
-        shaken(network)
-        values = np.random.default_rng(2).normal(0, 1, (1, *network.input_shape[1:])).astype(np.float32)
-        expected, described = network(values, training=False).numpy().ravel(), layers.describe(network, "test")
-        if name == "convolutional autoencoder" and network.name == "decoder":
-            # Its dense layer has 39 million weights: every sixteenth of its outputs is enough.
-            described[-2] |= {"kernel": described[-2]["kernel"][:, ::16], "bias": described[-2]["bias"][::16]}
-            expected = expected[::16]
-        np.testing.assert_allclose(in_browser(sheet, described, values), expected, atol=1e-4)
-        assert np.std(expected) > 1e-3
-
-
-def test_other_strides_paddings_and_activations(sheet):
-    stack = keras.Sequential([keras.Input((9, 11, 2))])
-    stack.add(keras.layers.Conv2D(5, (3, 4), (2, 1), "same", activation="tanh"))
-    stack.add(keras.layers.BatchNormalization())
-    stack.add(keras.layers.Conv2DTranspose(3, (2, 5), (3, 2), "valid", activation="leaky_relu"))
-    stack.add(keras.layers.BatchNormalization())  # behind an activation: not folded
-    stack.add(keras.layers.Conv2DTranspose(2, 1, 2, "valid", activation="relu"))
-    stack.add(keras.layers.Conv2DTranspose(2, 4, 2, "same", output_padding=1))
-    stack.add(keras.layers.Conv2D(3, 3, 2, "valid"))
-    shaken(stack)
-    values = np.random.default_rng(3).normal(0, 1, (1, 9, 11, 2)).astype(np.float32)
-    described, expected = layers.describe(stack, "test"), stack(values, training=False).numpy().ravel()
-    np.testing.assert_allclose(in_browser(sheet, described, values), expected, atol=1e-4)
-    np.testing.assert_allclose(layers.compute(described, values).ravel(), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", layers.BYTES)
-def test_weights_travel_as_text(kind, sheet):
-    kernel = np.random.default_rng(4).normal(0, 1, (3, 3, 4, 6)).astype(np.float32)
-    (packed,) = layers.text_of([{"kernel": kernel}], kind)
-    arrived = sheet.evaluate("packed => Array.from(vaeLayers().unpack(packed))", packed["kernel"])
-    (rounded,) = layers.rounded([{"kernel": kernel}], kind)
-    np.testing.assert_allclose(np.reshape(arrived, kernel.shape), rounded["kernel"], atol=1e-6)
-    np.testing.assert_allclose(rounded["kernel"], kernel, atol={"float32": 0, "float16": 2e-3, "uint8": 2e-2}[kind])
-
-
-@pytest.mark.parametrize(
-    "layer, words",
-    [
-        (lambda: keras.layers.Lambda(lambda x: x, name="twist"), "'twist' is a Lambda"),
-        (lambda: keras.layers.Conv2D(2, 3, dilation_rate=2, name="wide"), "'wide' has dilation"),
-        (lambda: keras.layers.Conv2D(2, 3, activation="gelu", name="odd"), "'odd' has the activation gelu"),
-        (lambda: keras.layers.Dense(3, name="map"), "'map' is Dense on a map"),
-        (lambda: keras.layers.ReLU(6.0, name="six"), "'six' is a ReLU with settings"),
-    ],
-)
-def test_a_layer_without_translation_is_named(layer, words):
-    with pytest.raises(ValueError, match=words):
-        layers.describe(keras.Sequential([keras.Input((8, 8, 1)), layer()]), "plane")
+from course_utils.explorer import page
 
 
 def test_what_does_not_fit_is_refused():
@@ -116,6 +18,8 @@ def test_what_does_not_fit_is_refused():
         ({"labels": labels[:5]}, "labels of shape"),
         ({"class_names": ["a"]}, "Name every class"),
         ({"directions": {"up": np.ones(3)}}, "direction 'up' has the shape"),
+        ({"along": "principal"}, "leave along out"),
+        ({"along": "rows"}, "along='rows'"),
         ({"model": keras.Sequential()}, "has no encoder"),
         ({"model": tiny_vae.vae(latent_dim=1)}, "at least 2 latent dimensions"),
         ({"images": images[:, :3]}, "4"),
@@ -128,56 +32,6 @@ def test_networks_beyond_4_megabytes_are_refused(monkeypatch):
     monkeypatch.setattr("course_utils.explorer.payload.MOST", 100)
     with pytest.raises(ValueError, match="too many for a page of 4 MB"):
         explorer.plane(tiny_vae.vae(), tiny_vae.images())
-
-
-def shown(likelihood, latent_dim, tmp_path, **given):
-    keras.utils.set_random_seed(5)
-    encoder, decoder = networks.conv_vae_networks(latent_dim)
-    for network in (encoder, decoder):
-        shaken(network)
-        network.layers[-1].kernel.assign(8 * network.layers[-1].kernel)  # far from grey
-    decoder.layers[0].kernel.assign(8 * decoder.layers[0].kernel)
-    if likelihood is not models.bernoulli_of:
-        decoder.add(keras.layers.Activation("sigmoid"))
-    vae = models.VAE(models.posterior_of(encoder), likelihood(decoder), models.standard_normal(latent_dim))
-    generator = np.random.default_rng(6)
-    images = (generator.random((60, 28, 28, 1)) * np.linspace(0.3, 1, 60)[:, None, None, None] * 255).astype(np.uint8)
-    path = explorer.save_html(vae, images, np.arange(60) % 3, tmp_path / "plane.html", **given)
-    return vae, images, path
-
-
-def opened(chromium, path, width=1280, scheme="light"):
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-    sheet, seen = context.new_page(), []
-    sheet.on("request", lambda request: seen.append(request.url))
-    sheet.on("console", lambda message: seen.append(message.text))
-    sheet.on("pageerror", lambda error: seen.append(str(error)))
-    sheet.goto(path.as_uri())
-    sheet.wait_for_selector(".vae-explorer[data-images]")
-    return sheet, seen
-
-
-def settled(sheet):
-    """The code under the point and the picture of it, once nothing moves."""
-    sheet.wait_for_timeout(400)
-    text, pixels = sheet.evaluate(
-        """() => {
-            const shown = document.querySelector(".decoded canvas");
-            const copy = new OffscreenCanvas(shown.width, shown.height);
-            const context = copy.getContext("2d", {willReadFrequently: true});
-            context.drawImage(shown, 0, 0);
-            const {data} = context.getImageData(0, 0, copy.width, copy.height);
-            const red = Array.from(data).filter((_, i) => i % 4 == 0);
-            return [document.querySelector(".vae-explorer").dataset.code, red];
-        }"""
-    )
-    return np.array(text.split(), np.float32), np.array(pixels) / 255
-
-
-def assert_right(vae, code, pixels):
-    expected = vae.decoder(code[None], training=False).mean().numpy().ravel()
-    assert np.std(expected) > 0.05
-    np.testing.assert_allclose(pixels, np.clip(expected, 0, 1), atol=0.6 / 255 + 1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +126,65 @@ def test_sliders_of_the_most_active_dimensions_and_named_directions(chromium, tm
     expected[order[2]] += 1.5
     np.testing.assert_allclose(code, expected, atol=1e-5)
     assert_right(vae, code, pixels)
+    assert [text for text in seen if not text.startswith(("data:", "blob:"))] == [path.as_uri()]
+    sheet.context.close()
+
+
+def test_axes_along_principal_directions_with_a_direction_that_leans_on_them(chromium, tmp_path):
+    up = np.arange(12) / 10
+    given = {"directions": {"glasses": up, "dimension 3": np.eye(12)[2]}, "along": "principal"}
+    vae, images, path = shown(models.calibrated_gaussian_of, 12, tmp_path, **given)
+    means = vae.encoder(images.astype(np.float32) / 255).mean().numpy()
+    _, sizes, principal = np.linalg.svd(means - means.mean(axis=0), full_matrices=False)
+    assert sizes[1] > 1.01 * sizes[2]
+    sheet, _ = opened(chromium, path)
+    names = sheet.locator(".sliders label span").all_inner_texts()
+    assert names == [*(f"principal {i}" for i in range(1, 9)), "glasses", "dimension 3"]
+    sheet.locator(".sliders input").nth(8).fill("0.5")
+    sheet.locator(".sliders input").nth(9).fill("-1")
+    code, pixels = settled(sheet)
+    np.testing.assert_allclose(code, 0.5 * up - np.eye(12)[2], atol=1e-4)
+    assert_right(vae, code, pixels)
+
+    # The point stands where the code is, and a drag moves it along the two leading directions and no other.
+    box = sheet.locator(".plane canvas").bounding_box()
+    sheet.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+    dragged, pixels = settled(sheet)
+    moved = dragged - code
+    np.testing.assert_allclose(moved - principal[:2].T @ (principal[:2] @ moved), 0, atol=1e-4)
+    signs = np.sign(principal[np.arange(2), np.abs(principal[:2]).argmax(axis=1)])
+    across, upward = signs * (principal[:2] @ dragged)
+    np.testing.assert_allclose(across / upward, 0.4 / 0.2, rtol=0.05)
+    assert across > 0
+    assert_right(vae, dragged, pixels)
+
+    # An image lands at its code; with one, the ellipse is that of the posterior along the axes.
+    sheet.click(".examples button:nth-child(1)")
+    sheet.wait_for_selector(".draws canvas:nth-child(6)")
+    np.testing.assert_allclose(settled(sheet)[0], means[0], atol=1e-3)
+    sheet.context.close()
+
+
+def test_avatars_stay_under_4_megabytes_close_to_tensorflow_and_quick(chromium, tmp_path):
+    encoder, decoder = map(shaken, networks.avatar_vae_networks(200))
+    decoder.layers[-2].kernel.assign(6 * decoder.layers[-2].kernel)  # far from grey
+    likelihood = models.calibrated_gaussian_of(decoder)
+    vae = models.VAE(models.posterior_of(encoder), likelihood, models.standard_normal(200))
+    images = np.random.default_rng(7).integers(0, 255, (12, 256, 256, 3), np.uint8)
+    glasses = np.random.default_rng(8).normal(0, 1, 200)
+    given = {"directions": {"glasses": glasses}, "along": "principal"}
+    path = explorer.save_html(vae, images, np.arange(12) % 2, tmp_path / "avatars.html", **given)
+    assert 3e6 < path.stat().st_size < 4e6
+    sheet, seen = opened(chromium, path)
+    times = []
+    for strength in (1, 2, 3):
+        sheet.locator(".sliders input").last.fill(str(strength))
+        code, pixels = settled(sheet)
+        times.append(float(sheet.get_attribute(".vae-explorer", "data-milliseconds")))
+    np.testing.assert_allclose(code, 3 * glasses, atol=1e-4)
+    expected = vae.decoder(code[None], training=False).mean().numpy()[0, :, :, 0].ravel()
+    assert np.std(expected) > 0.05 and np.abs(pixels - expected).mean() < 1 / 255
+    assert min(times) < 1000 / 3, times
     assert [text for text in seen if not text.startswith(("data:", "blob:"))] == [path.as_uri()]
     sheet.context.close()
 
