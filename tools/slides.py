@@ -6,10 +6,12 @@
 A deck is Markdown for pandoc. Two things in it come from the executed notebooks, so that slides and lessons agree:
 `![](<05: beginning of the text alternative>)` is the picture of the cell with that `alt`, and `[[05: words ([0-9.]+)]]`
 is the number that this pattern finds in the cells' printed text. What is not found, or found twice, stops the build.
+`![](<05: ...>){part=0-50}` shows the left half of a picture only, for instance one of two panels, twice as large.
 """
 
 import argparse
 import base64
+import io
 import re
 import shutil
 import tempfile
@@ -19,10 +21,15 @@ import nbformat
 import pypandoc
 import sphinx_revealjs
 import ziamath
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build" / "slides"
+DARK = """
+addEventListener("keydown", event => { if (event.key === "d") document.documentElement.classList.toggle("dark"); });
+if (new URLSearchParams(location.search).has("dark")) document.documentElement.classList.add("dark");
+"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -51,6 +58,13 @@ def picture(lesson: str, beginning: str) -> tuple[bytes, str, str]:
     return content, suffix, alt
 
 
+def part(content: bytes, start: int, end: int) -> bytes:
+    """A picture from `start` to `end` per cent of its width, as PNG."""
+    whole, cut = Image.open(io.BytesIO(content)), io.BytesIO()
+    whole.crop((whole.width * start // 100, 0, whole.width * end // 100, whole.height)).save(cut, "PNG")
+    return cut.getvalue()
+
+
 def number(lesson: str, pattern: str) -> str:
     """The one number that a pattern finds in what the notebook's cells print."""
     printed = "\n".join(
@@ -70,12 +84,14 @@ def filled(source: str, folder: Path) -> str:
 
     def image(match):
         content, suffix, alt = picture(match[1], match[2])
+        if match[3]:
+            content, suffix, alt = part(content, int(match[3]), int(match[4])), ".png", f"Part of a figure. {alt}"
         path = folder / f"picture{len(list(folder.iterdir()))}{suffix}"
         path.write_bytes(content)
         return f"![{alt}]({path})"
 
     source = re.sub(r"\[\[([0-9A]\d): (.+?)\]\]", lambda match: number(match[1], match[2]), source)
-    return re.sub(r"!\[\]\(<([0-9A]\d): (.+?)>\)", image, source)
+    return re.sub(r"!\[\]\(<([0-9A]\d): (.+?)>\)(?:\{part=(\d+)-(\d+)\})?", image, source)
 
 
 def build(path: Path) -> Path:
@@ -91,7 +107,7 @@ def build(path: Path) -> Path:
         style = (ROOT / "slides" / "style.css").read_text()
         style += f'@font-face {{ font-family: "Course Math"; src: url("data:font/ttf;base64,{font}"); }}\n'
         header = Path(scratch) / "header.html"
-        header.write_text(f"<style>\n{style}</style>\n")
+        header.write_text(f"<style>\n{style}</style>\n<script>{DARK}</script>\n")
         options = {
             "width": 1280,
             "height": 720,
@@ -100,7 +116,13 @@ def build(path: Path) -> Path:
             "slideNumber": "true",
             "hash": "true",
         }
-        options |= {"controls": "false", "transition": "none", "center": "false", "revealjs-url": str(reveal)}
+        options |= {
+            "controls": "false",
+            "progress": "true",
+            "transition": "none",
+            "center": "false",
+            "revealjs-url": str(reveal),
+        }
         pypandoc.convert_text(
             filled(path.read_text(encoding="utf-8"), pictures),
             "revealjs",

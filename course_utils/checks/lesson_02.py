@@ -1,4 +1,4 @@
-"""Lesson 02, the KL divergence: exercises 1 to 3, ``kl_normals``, ``monte_carlo_kl``, ``kl_to_standard_normal``."""
+"""Lesson 02, the KL divergence: exercises 1 to 3, ``monte_carlo_kl``, ``kl_normals``, ``kl_to_standard_normal``."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ tfd = tfp.distributions
 
 
 def kl_normals(function: Callable) -> None:
-    """Lesson 02, exercise 1. ``function(mean_q, sd_q, mean_p, sd_p)`` returns KL(q || p) of two normals.
+    """Lesson 02, exercise 2. ``function(mean_q, sd_q, mean_p, sd_p)`` returns KL(q || p) of two normals.
 
     It gets four scalar tensors; the spreads are standard deviations. It returns one number, in nats.
     """
@@ -95,7 +95,7 @@ KL_NORMALS = Values(
 
 
 def monte_carlo_kl(function: Callable) -> None:
-    """Lesson 02, exercise 2. ``function(q, p, number)`` returns an estimate of KL(q || p) from ``number`` draws.
+    """Lesson 02, exercise 1. ``function(q, p, number)`` returns an estimate of KL(q || p) from ``number`` draws.
 
     It gets two TFP distributions of scalar batch shape and an int. It returns one number, in nats. The draws that it
     hands to ``log_prob`` are looked at, so the closed form does not pass.

@@ -13,7 +13,7 @@ sets the course's matplotlib style. Nothing here knows how a model is trained.
 """
 
 from course_utils.plots.codes import latent_plane
-from course_utils.plots.diagrams import autoencoder_diagram
+from course_utils.plots.diagrams import autoencoder_diagram, vae_diagram
 from course_utils.plots.images import compare_rows, mosaic, show_images
 from course_utils.plots.numbers import compare_histograms, curves
 from course_utils.plots.style import BLUE, COLOURS, DARK, GREEN, MARKERS, ORANGE, label_source, source_note
@@ -34,4 +34,5 @@ __all__ = [
     "mosaic",
     "show_images",
     "source_note",
+    "vae_diagram",
 ]

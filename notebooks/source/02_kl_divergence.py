@@ -59,7 +59,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import animation, checks, plots, selftest
+from course_utils import animation, checks, drawn, plots, selftest
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 generator = np.random.default_rng(runtime.SEED)
@@ -99,6 +99,20 @@ axes[1].set(xlabel="x", ylabel="q (log q − log p)\nin nats per unit of x")
 axes[1].set_title("KL(q‖p) is the plain area minus the hatched area")
 axes[1].legend()
 plt.show()
+
+# %% [markdown]
+# ### Exercise 1: an estimate for any pair
+#
+# Read the definition as a recipe, and write it as a function of any two TFP distributions and a number of draws. It returns
+# one number. The methods `sample` and `log_prob` are all you need; the only decision is which of the two is sampled.
+
+
+# %% tags=["exercise"]
+def monte_carlo_kl(q, p, number):
+    return tf.constant(0.0)  # your code here
+
+
+checks.monte_carlo_kl(monte_carlo_kl)
 
 # %% [markdown]
 # Where $q$ is the taller density, a point is evidence for $q$; in the hatched regions, for $p$. Three ways to the net
@@ -207,7 +221,7 @@ assert np.isinf(tfd.kl_divergence(long, short))
 # or *exclusive*, and **KL(p‖q)**, which samples the target, *forward* or *inclusive*.
 
 # %% [markdown]
-# ### Exercise 1: two normals of one variable
+# ### Exercise 2: two normals of one variable
 #
 # Write KL(q‖p) for $q = \mathcal{N}(m_q, s_q^2)$ and $p = \mathcal{N}(m_p, s_p^2)$, from the definition. You need one
 # fact: under $q$, the mean of $(x - m_p)^2$ is $s_q^2 + (m_q - m_p)^2$. The arguments are standard deviations, not
@@ -437,25 +451,29 @@ assert abs(covered - 0.954) < 4 * np.sqrt(0.954 * 0.046 / budget.repeats) + 0.00
 assert abs(np.mean(evidence < 0) - 0.343) < 0.005
 
 # %% [markdown]
-# ### Exercise 2: an estimate for any pair
-#
-# Write the estimate as a function of any two TFP distributions and a number of draws. It returns one number: `sample` and
-# `log_prob` are all you need.
-
-
-# %% tags=["exercise"]
-def monte_carlo_kl(q, p, number):
-    return tf.constant(0.0)  # your code here
-
-
-checks.monte_carlo_kl(monte_carlo_kl)
-
-# %% [markdown]
-# ## Derive the one closed form that a VAE needs
+# ### Exercise 3: the KL of an encoder
 #
 # In a VAE the first distribution is the encoder's, a normal with a diagonal covariance, and the second is the prior:
 #
 # $$q(z) = \prod_j \mathcal{N}(z_j; \mu_j, \sigma_j^2), \qquad p(z) = \prod_j \mathcal{N}(z_j; 0, 1).$$
+#
+# The encoder returns `mean` and `log_variance`, each of shape `(batch, latent_dim)`. Return the KL of each image's
+# $q(z|x)$ from $\mathcal{N}(0, I)$, shape `(batch,)`, in nats. Start from exercise 2, and mind which of $\sigma$, $\sigma^2$ and
+# $\ln \sigma^2$ you are given, and which axis is summed. The next section derives the answer. Later lessons import it as
+# `course_utils.elbo.kl_to_standard_normal`.
+
+
+# %% tags=["exercise"]
+def kl_to_standard_normal(mean, log_variance):
+    return tf.zeros(len(mean))  # your code here
+
+
+checks.kl_to_standard_normal(kl_to_standard_normal)
+
+# %% [markdown]
+# ## Derive the one closed form that a VAE needs
+#
+# Here is the way to exercise 3, line by line.
 #
 # **Line 1.** Both factorise, so the divergence is a sum over $j$:
 #
@@ -518,21 +536,6 @@ s = np.array([0.1, 0.01, 1e-150])
 price = (s**2 - 1 - np.log(s**2)) / 2
 np.testing.assert_allclose(price[1] - price[0], np.log(10), atol=0.01)
 assert price[2] > 300
-
-# %% [markdown]
-# ### Exercise 3: the KL of an encoder
-#
-# An encoder returns `mean` and `log_variance`, each of shape `(batch, latent_dim)`. Return the KL of each image's
-# $q(z|x)$ from $\mathcal{N}(0, I)$, shape `(batch,)`, in nats. Mind which of $\sigma$, $\sigma^2$ and $\ln \sigma^2$
-# you are given, and which axis is summed. Later lessons import the function as `course_utils.elbo.kl_to_standard_normal`.
-
-
-# %% tags=["exercise"]
-def kl_to_standard_normal(mean, log_variance):
-    return tf.zeros(len(mean))  # your code here
-
-
-checks.kl_to_standard_normal(kl_to_standard_normal)
 
 # %% [markdown]
 # ## Fit q in both directions, and watch
@@ -749,8 +752,7 @@ plt.show()
 # Stars mark where the fits ended. A VAE has to do with both maps. Its approximate posteriors minimise a KL(q‖p): they tend
 # to be too narrow, and to pick one explanation of two. Its model of the images is fitted in the other direction:
 # **maximum likelihood**, the largest mean of $\log p(x)$ over the data, is the smallest KL(data‖model), since the two
-# differ by the entropy of the data, which no parameter moves. That direction covers: a model too simple for its data
-# spreads over what lies between them. It is one reason why VAEs blur.
+# differ by the entropy of the data, which no parameter moves.
 
 # %% tags=["claim"]
 seeking, covering = two_mode_fits["KL(q‖p)"], two_mode_fits["KL(p‖q)"]
@@ -775,6 +777,48 @@ def basins(values):
 assert basins(maps["KL(q‖p)"]) == 3 and basins(maps["KL(p‖q)"]) == 1
 
 # %% [markdown]
+# That direction covers, and here is what covering looks like. Read $x$ as a place on the straight line through two images:
+# a pair of trousers stands at −2, a boot at +2. The data are the two modes (their width blends each kind with a little of
+# the other). Draw from them, and from the two fits:
+
+# %% alt="Three rows of ten pictures. Data: each is trousers or a boot. Draws of the fit of KL(model‖data): all trousers. Draws of the fit of KL(data‖model): some of both kinds, and many double exposures of trousers and boot"
+garments, labels = drawn.garments(200, np.random.default_rng(runtime.SEED))
+trousers, boot = (garments[labels == drawn.GARMENTS.index(kind)][0] / 255 for kind in ("Trouser", "Ankle boot"))
+
+
+def on_the_line(x):
+    """Images for numbers x of shape (number,): trousers at -2, a boot at 2, a blend of both between."""
+    weight = np.reshape(x, (-1, 1, 1, 1)) / 4 + 0.5
+    return np.clip((1 - weight) * trousers + weight * boot, 0, 1)
+
+
+drawn_from = {
+    "data: two kinds": modes.sample(10),
+    "fit of KL(model‖data)": seeking[0].sample(10),
+    "fit of KL(data‖model)": covering[0].sample(10),
+}
+plots.compare_rows(
+    {name: on_the_line(x) for name, x in drawn_from.items()},
+    title="The fit of maximum likelihood blends what it cannot keep apart",
+)
+plt.show()
+
+# %% [markdown]
+# The second row is sharp and has lost one of the two kinds. The third has both kinds, and 37% of its draws are blends, from
+# the middle of the line ($|x| < 1$), where the data have 5%. A model that is too simple for its data has these two ways to
+# be wrong, and maximum likelihood takes the second. It is one reason why VAEs blur.
+
+# %% tags=["claim"]
+blends = {
+    name: float(np.mean(np.abs(each.sample(budget.draws)) < 1))
+    for name, each in {"data": modes, "KL(model‖data)": seeking[0], "KL(data‖model)": covering[0]}.items()
+}
+print("in the middle of the line:", {name: f"{share:.1%}" for name, share in blends.items()})
+for name, share in {"data": 0.048, "KL(model‖data)": 0.048, "KL(data‖model)": 0.368}.items():
+    assert abs(blends[name] - share) < 5 * np.sqrt(share / budget.draws) + 0.01
+assert np.all(np.abs(seeking[0].sample(budget.draws) + 2) < 4)  # one kind: the other one stands 4 away
+
+# %% [markdown]
 # **Predict, then run.** Let the two modes overlap, with standard deviations of 1 in place of 0.6. Where does the fit of
 # KL(q‖p) that starts at −3 end now? Commit to numbers before you run the next cell.
 
@@ -797,8 +841,66 @@ np.testing.assert_allclose(fit.stddev(), 2.047, atol=0.01)
 # %% [markdown]
 # ## Derive the ELBO: log p(x) minus a KL
 #
-# A model with a latent variable says: draw $z \sim p(z)$, then draw $x \sim p(x|z)$. To train it you want $\log p(x)$,
-# an integral over all $z$. Bring in any distribution $q(z|x)$. Since $\log p(x)$ does not depend on $z$, its mean under
+# A model with a latent variable says: draw $z \sim p(z)$, then draw $x \sim p(x|z)$. Whoever sees only $x$ sees a
+# mixture, with one part for each code:
+#
+# $$p(x) = \int p(x|z) \, p(z) \, dz.$$
+#
+# Take one number for $z$, one for $x$, and a decoder $g$ that bends, $p(x|z) = \mathcal{N}(g(z), 0.5^2)$. Add the parts up,
+# first of 12 codes, then of many:
+
+
+# %% alt="Left: the decoder's curve from code to mean, steep in the middle, with twelve codes on it. Middle: twelve thin bells, one a code, and their mean, a bumpy curve. Right: the mean of the bells of many codes, a smooth density with two peaks, which lies on the exact one"
+def decode(z):
+    """The mean of p(x|z): one number in, one number out."""
+    return 2 * np.tanh(2 * z) + 0.3 * z
+
+
+line = np.linspace(-5, 5, 401)[:, None]
+
+
+def parts(z):
+    """The density of p(x|z) at each x of the line (rows) for each code (columns)."""
+    return np.exp(-((line - decode(z)) ** 2) / (2 * 0.5**2)) / np.sqrt(2 * np.pi * 0.5**2)
+
+
+few, many = generator.normal(size=12), generator.normal(size=20_000)
+every = np.linspace(-6, 6, 2_401)  # and the integral itself, as a sum over a fine grid
+exact_mixture = parts(every) @ (np.exp(-(every**2) / 2) / np.sqrt(2 * np.pi)) * (every[1] - every[0])
+
+figure, axes = plt.subplots(1, 3, figsize=(12.5, 4.2))
+axes[0].plot(every, decode(every), color=plots.ORANGE)
+axes[0].scatter(few, decode(few), c=few, cmap="cividis", ec=plots.DARK, s=70, zorder=3)
+axes[0].set(xlim=(-3, 3), xlabel="code z", ylabel="mean of x", title="The decoder bends")
+for z, bell in sorted(zip(few, parts(few).T, strict=True)):
+    axes[1].plot(line, bell / 12, color=plt.colormaps["cividis"](np.interp(z, [-2, 2], [0, 1])), lw=1.5)
+axes[1].plot(line, parts(few).mean(axis=1), color=plots.DARK, lw=3)
+axes[1].set(xlabel="x", ylabel="density", title="12 codes: 12 bells, and their sum")
+mixture = parts(many)
+axes[2].plot(line, mixture.mean(axis=1), color=plots.DARK, lw=5, alpha=0.35, label="20,000 codes")
+axes[2].plot(line, exact_mixture, color=plots.BLUE, ls="--", label="every code: p(x)")
+axes[2].set(xlabel="x", title="Every code: two peaks", ylim=(0, 0.33))
+axes[2].legend(loc="upper center")
+plt.show()
+
+# %% [markdown]
+# No part has two peaks, and the mixture has. Bending is what a decoder network is for: out of a normal code and normal noise
+# it makes densities of any shape.
+
+# %% tags=["claim"]
+standard_errors = mixture.std(axis=1) / np.sqrt(len(many))
+assert np.all(np.abs(mixture.mean(axis=1) - exact_mixture) < 5.5 * standard_errors + 1e-6)
+np.testing.assert_allclose(exact_mixture.sum() * (line[1, 0] - line[0, 0]), 1, atol=1e-3)
+
+
+def peaks(density):
+    return int(np.sum((density[1:-1] > density[:-2]) & (density[1:-1] > density[2:])))
+
+
+assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few).T)
+
+# %% [markdown]
+# To train such a model you want $\log p(x)$ of each image, and on images nobody can do the integral. Bring in any distribution $q(z|x)$. Since $\log p(x)$ does not depend on $z$, its mean under
 # $q$ is itself:
 #
 # $$\log p(x) = \mathbb{E}_q[\log p(x)] = \mathbb{E}_q\left[\log \frac{p(x, z)}{p(z|x)}\right].$$
@@ -839,20 +941,21 @@ observed = tf.constant([2.0, 0.5, 1.5])
 prior = tfd.MultivariateNormalDiag(tf.zeros(2), tf.ones(2))
 
 
-def likelihood(z):
+def likelihood(z, weights=weights):
     """p(x|z): batch shape that of z without its last axis, event shape (3,)."""
     return tfd.MultivariateNormalDiag(tf.linalg.matvec(weights, z) + offset, noise * tf.ones(3))
 
 
-marginal_covariance = weights @ tf.transpose(weights) + noise**2 * tf.eye(3)
-marginal = tfd.MultivariateNormalTriL(offset, tf.linalg.cholesky(marginal_covariance))
-posterior_precision = tf.eye(2) + tf.transpose(weights) @ weights / noise**2
-posterior_covariance = tf.linalg.inv(posterior_precision)
-posterior = tfd.MultivariateNormalTriL(
-    tf.linalg.matvec(posterior_covariance @ tf.transpose(weights), observed - offset) / noise**2,
-    tf.linalg.cholesky(posterior_covariance),
-)
-log_evidence = float(marginal.log_prob(observed))
+def exact_model(weights):
+    """The model's log p(x) at the observed x, and its true posterior p(z|x)."""
+    marginal_covariance = weights @ tf.transpose(weights) + noise**2 * tf.eye(3)
+    marginal = tfd.MultivariateNormalTriL(offset, tf.linalg.cholesky(marginal_covariance))
+    covariance = tf.linalg.inv(tf.eye(2) + tf.transpose(weights) @ weights / noise**2)
+    mean = tf.linalg.matvec(covariance @ tf.transpose(weights), observed - offset) / noise**2
+    return float(marginal.log_prob(observed)), tfd.MultivariateNormalTriL(mean, tf.linalg.cholesky(covariance))
+
+
+log_evidence, posterior = exact_model(weights)
 print(f"log p(x) = {log_evidence:.4f} nats | posterior mean {posterior.mean().numpy().round(3)}")
 
 # %% [markdown]
@@ -870,10 +973,10 @@ np.testing.assert_allclose(tf.reduce_logsumexp(log_joint) + 2 * np.log(0.04), lo
 
 
 # %%
-def lower_bound(q):
+def lower_bound(q, weights=weights):
     """E_q[log p(x|z)] - KL(q(z|x)‖p(z)) in nats."""
     spread = tf.linalg.trace(weights @ q.covariance() @ tf.transpose(weights)) / (2 * noise**2)
-    return likelihood(q.mean()).log_prob(observed) - spread - tfd.kl_divergence(q, prior)
+    return likelihood(q.mean(), weights).log_prob(observed) - spread - tfd.kl_divergence(q, prior)
 
 
 rows = []
@@ -884,8 +987,21 @@ for _ in range(5):
 print(f"{'ELBO':>10s} {'KL(q‖posterior)':>17s} {'sum':>10s}      log p(x) = {log_evidence:.4f}")
 print("\n".join("{:10.4f} {:17.4f} {:10.4f}".format(*row) for row in rows))
 
+# %% alt="Six stacked bars that all end at the line log p(x). Five random q: a blue ELBO, and on it a hatched gap of another height each. The sixth, the true posterior: blue up to the line, no gap"
+bars = np.array([*rows, (float(lower_bound(posterior)), 0.0, log_evidence)])
+floor = np.floor(bars[:, 0].min()) - 2
+figure, axis = plt.subplots(figsize=(9, 4.6))
+names = [f"random q {number}" for number in range(1, 6)] + ["true posterior"]
+axis.bar(names, bars[:, 0] - floor, bottom=floor, color=plots.BLUE, label="ELBO")
+axis.bar(names, bars[:, 1], bottom=bars[:, 0], color=plots.ORANGE, hatch="//", ec="white", label="gap: KL(q‖posterior)")
+axis.axhline(log_evidence, color=plots.DARK, ls="--", label="log p(x)")
+axis.set(ylabel="nats", ylim=(floor, log_evidence + 0.22 * (log_evidence - floor)))
+axis.set_title("ELBO + gap = log p(x), whatever q is")
+axis.legend(ncols=3, loc="upper center")
+plt.show()
+
 # %% [markdown]
-# The two columns change from row to row. Their sum is $\log p(x)$ each time, and no ELBO is above it.
+# The parts change from $q$ to $q$. Their sum is $\log p(x)$ each time, and no ELBO is above it.
 #
 # The same by sampling, as a VAE does it: draw $z \sim q$ and average $\log p(x|z) + \log p(z) - \log q(z|x)$. When $q$
 # *is* the posterior, this sum equals $\log p(x)$ for every single $z$.
@@ -898,12 +1014,55 @@ for name, some_q in {"the last q": guess, "the posterior": posterior}.items():
     sampled[name] = float(lower_bound(some_q)), float(tf.reduce_mean(bracket)), float(tf.math.reduce_std(bracket))
 for name, (bound, mean, sd) in sampled.items():
     print(f"{name:14s} ELBO {bound:9.4f} | mean of the draws {mean:9.4f} | standard deviation of one draw {sd:.5f}")
-np.testing.assert_allclose([row[2] for row in rows], log_evidence, rtol=1e-5, atol=1e-3)
+np.testing.assert_allclose(bars[:, 2], log_evidence, rtol=1e-5, atol=1e-3)
+np.testing.assert_allclose(bars[-1, 0], log_evidence, atol=1e-4)
 assert all(row[0] < log_evidence for row in rows)
 for bound, mean, sd in sampled.values():
     assert abs(mean - bound) < 5 * sd / budget.draws**0.5 + 1e-4
 np.testing.assert_allclose(sampled["the posterior"][:2], log_evidence, atol=1e-3)
 assert sampled["the posterior"][2] < 1e-4 < sampled["the last q"][2]
+
+# %% [markdown]
+# ### Watch the bound touch
+#
+# So far the model stood still and $q$ changed. Now keep $q$ and change the model: multiply its weights by a factor $\theta$.
+# Take for $q$ the true posterior of the model with $\theta = 0.3$. Then go to the top of that bound, take the posterior
+# *there*, and draw the next bound.
+
+
+# %% alt="log p(x) against a factor on the weights, a dark curve with one top. Below it two blue and green bounds; each touches the curve in one point, where its q is the true posterior, and falls away from it on both sides; the second touches below the top of the first, higher up"
+factors = np.linspace(0.05, 1.5, 146)
+evidence_curve = np.array([exact_model(factor * weights)[0] for factor in factors])
+touching, curves = [int(np.argmin(np.abs(factors - 0.3)))], []
+for _ in range(2):
+    _, there = exact_model(factors[touching[-1]] * weights)
+    curves.append(np.array([float(lower_bound(there, factor * weights)) for factor in factors]))
+    touching.append(int(curves[-1].argmax()))
+
+figure, axis = plt.subplots(figsize=(9, 4.8))
+axis.plot(factors, evidence_curve, color=plots.DARK, lw=3, label="log p(x)")
+for number, (curve, colour, style) in enumerate(zip(curves, (plots.BLUE, plots.GREEN), ("--", "-."), strict=True)):
+    at = touching[number]
+    axis.plot(factors, curve, color=colour, ls=style, label=f"ELBO, q = posterior at θ = {factors[at]:.2f}")
+    axis.plot(factors[at], evidence_curve[at], "o", ms=11, color=colour)
+    axis.plot(factors[touching[number + 1]], curve.max(), "^", ms=10, color=colour, mec="white")
+axis.set(xlabel="factor θ on the weights", ylabel="nats", ylim=(-10, -1))
+axis.set_title("Each bound touches log p(x) in one point (dot); its top (triangle) is a better model")
+axis.legend(loc="upper left")
+plt.show()
+
+# %% [markdown]
+# A bound touches the curve where its $q$ is the true posterior, with the same slope, and lies below it everywhere else. So
+# its top is a better model: wherever the bound has risen, $\log p(x)$ has risen at least as much. Fit $q$, then the model,
+# then $q$ again: this is the EM algorithm. A VAE takes small steps of both at once.
+
+# %% tags=["claim"]
+for at, after, curve in zip(touching[:-1], touching[1:], curves, strict=True):
+    gap = evidence_curve - curve
+    assert gap.argmin() == at and abs(gap[at]) < 1e-4 and np.delete(gap, at).min() > 0
+    assert evidence_curve[after] - evidence_curve[at] > curve[after] - curve[at] > 0
+    slopes = np.gradient(evidence_curve, factors)[at], np.gradient(curve, factors)[at]
+    np.testing.assert_allclose(*slopes, rtol=0.02)
 
 # %% [markdown]
 # Last, train $q$ by *maximising the ELBO*, with a diagonal covariance, as the encoder of a VAE has it, and with a full
@@ -950,6 +1109,7 @@ plt.show()
 # tilted, and a diagonal $q$ has no gap.
 
 # %% tags=["claim"]
+posterior_covariance = posterior.covariance()
 correlation = float(posterior_covariance[0, 1] / tf.sqrt(posterior_covariance[0, 0] * posterior_covariance[1, 1]))
 left_over = {name: log_evidence - values[-1] for name, values in bounds.items()}
 print(f"left over: diagonal {left_over['diagonal q']:.4f} nats, full {abs(left_over['full q']):.4f} nats")
@@ -1018,15 +1178,6 @@ selftest.ask("02")
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-def kl_normals(mean_q, sd_q, mean_p, sd_p):
-    """The mean of log q is -ln(sd_q) - 1/2; that of log p has the mean square distance to mean_p in it."""
-    return np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
-
-
-checks.kl_normals(kl_normals)
-
-
-# %% tags=["solution"] jupyter={"source_hidden": true}
 def monte_carlo_kl(q, p, number):
     """Draws from the first distribution; the same draws go into both log densities."""
     x = q.sample(number)
@@ -1034,6 +1185,15 @@ def monte_carlo_kl(q, p, number):
 
 
 checks.monte_carlo_kl(monte_carlo_kl)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def kl_normals(mean_q, sd_q, mean_p, sd_p):
+    """The mean of log q is -ln(sd_q) - 1/2; that of log p has the mean square distance to mean_p in it."""
+    return np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
+
+
+checks.kl_normals(kl_normals)
 
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
@@ -1054,7 +1214,7 @@ checks.kl_to_standard_normal(kl_to_standard_normal)
 # KL(p‖q) chooses, has $a < 1 + 1/|\rho| = 2.23$. It starts lower and closes its gap nearly as $1/K$.
 
 # %% tags=["solution"] jupyter={"source_hidden": true} alt="The gap of the importance-weighted bound against the number of draws K, both axes logarithmic. The trained narrow q falls slowly, to about a tenth; the wide q starts higher, crosses it before K = 4 and falls nearly as 1/K"
-precision, centre = posterior_precision.numpy(), posterior.mean().numpy()
+precision = np.linalg.inv(posterior_covariance)
 spreads_of = {"trained, narrow q": np.diag(precision) ** -0.5, "wide q": np.diag(posterior_covariance) ** 0.5}
 sizes, slopes = 2 ** np.arange(9), {}
 figure, axis = plt.subplots(figsize=(7.5, 4.4))

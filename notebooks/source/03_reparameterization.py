@@ -58,13 +58,21 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import checks, plots, selftest
+from course_utils import animation, checks, plots, selftest
 
 tfd = tfp.distributions
 
 # %% [markdown]
 # ## Ask a draw for its gradient
 #
+# This is where the lesson leads, and every part of it has a name by the end. The numbers count what a layer holds, here for
+# images of 28x28 pixels and codes of two numbers:
+
+# %% alt="Diagram of a VAE: an image x of 784 numbers enters the encoder, which ends in two bars, mean and log variance. Arrows from both, and noise epsilon from below, meet in the code z, which is the mean plus noise times e to half the log variance. The decoder widens it to p(x|z). The encoder pays the KL, the decoder minus log p(x|z)"
+plots.vae_diagram((784, 64, 2, 64, 784), title="A VAE: the encoder names a distribution, and a draw goes on")
+plt.show()
+
+# %% [markdown]
 # A VAE's loss is an average over draws of $z$ from the encoder's distribution $q_\phi(z \mid x)$. Training the decoder
 # is easy: draw $z$, treat it as data, differentiate. The encoder's parameters $\phi$ are different. They do not stand
 # inside the average, they say *what is averaged over*:
@@ -132,6 +140,22 @@ print(" -> ".join(operations))
 assert operations.index("RandomStandardNormal") < operations.index("Mul") < operations.index("AddV2")
 
 # %% [markdown]
+# ### Exercise 1: draw from the encoder's two outputs
+#
+# Before you read on, do what the library does. An encoder returns `mean` and `log_variance` (the natural logarithm of the
+# variance, as in lesson 02), both of shape `(batch, latent_dim)`. Write the function that draws one `z` for each row, so
+# that gradients reach both. Every number needs noise of its own: `tf.random.normal(shape)` without further arguments has no
+# parameters to lose.
+
+
+# %% tags=["exercise"]
+def reparameterize(mean, log_variance):
+    return mean  # your code here
+
+
+checks.reparameterize(reparameterize)
+
+# %% [markdown]
 # ## Let the gradient through
 #
 # So draw the noise first, and *compute* the sample from it:
@@ -177,6 +201,71 @@ assert deviations.index(max(deviations)) == 1
 tolerance = 5 * 2.5 / budget.draws**0.5
 for name in functions:
     np.testing.assert_allclose(reparameterized[name], closed_form[name], atol=tolerance)
+
+# %% [markdown]
+# ### Watch a cloud learn
+#
+# Drawn once, the noise is a cloud that stays. A change of $\mu$ slides the cloud, a change of $\sigma$ stretches it, and every
+# point moves smoothly: its velocity is the derivative. Let the two learn to match a target, a normal in the plane. The loss
+# is KL(q‖target) from lesson 02, up to a constant, averaged over the cloud.
+
+# %%
+target = tfd.MultivariateNormalDiag([1.6, 1.0], [0.3, 0.8])
+cloud = tf.random.normal([200, 2])
+place, log_sd = tf.Variable([-1.6, -1.0]), tf.Variable([0.0, -1.2])
+learner, track = keras.optimizers.Adam(0.1, jit_compile=False), []
+for _ in range(121):
+    track.append((place.numpy(), np.exp(log_sd)))
+    with tf.GradientTape() as tape:
+        loss = -tf.reduce_sum(log_sd) - tf.reduce_mean(target.log_prob(place + tf.exp(log_sd) * cloud))
+    learner.apply_gradients(zip(tape.gradient(loss, [place, log_sd]), [place, log_sd], strict=True))
+kept = np.stack([where + spread * cloud.numpy() for where, spread in track])  # (moments, points, 2)
+fresh = np.stack([where + spread * rng.normal(size=cloud.shape) for where, spread in track])
+
+# %% [markdown]
+# Both panels have the same $\mu$ and $\sigma$ in every frame. Follow the three large points.
+
+
+# %% alt="Film, two panels: a blue cloud of points on its way from the lower left to an orange target ellipse at the upper right. Left, with the noise kept, the cloud slides and stretches, and three large points leave smooth trails. Right, with fresh noise in each frame, the points jitter and the trails are a tangle"
+def draw_frame(moment):
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.9), dpi=80)
+    angle = np.linspace(0, 2 * np.pi, 100)
+    for axis, points, name in zip(
+        axes, (kept, fresh), ("noise kept: z is computed", "noise fresh: z is drawn"), strict=True
+    ):
+        for radius in (1, 2):
+            axis.plot(1.6 + 0.3 * radius * np.cos(angle), 1 + 0.8 * radius * np.sin(angle), color=plots.ORANGE, lw=2.5)
+        axis.plot(*points[moment].T, "o", color=plots.BLUE, ms=4, alpha=0.45, mec="none")
+        for point, colour in zip(range(3), ("#D55E00", plots.GREEN, plots.DARK), strict=True):
+            axis.plot(*points[: moment + 1, point].T, color=colour, lw=1.5)
+            axis.plot(*points[moment, point], "o", color=colour, ms=10)
+        axis.set(xlim=(-4, 4), ylim=(-3, 3.4), aspect="equal", xlabel="$z_1$", ylabel="$z_2$", title=name)
+    figure.canvas.draw()
+    frame = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    plt.close(figure)
+    return frame
+
+
+film = animation.gif([draw_frame(moment) for moment in range(0, 121, 4)], milliseconds=160, hold=3000, colours=32)
+animation.show(
+    film, alt="With kept noise the cloud slides and stretches into the target; with fresh noise its points jitter"
+)
+
+# %% [markdown]
+# Left, you can point at the place where a point will be in the next frame: it has a derivative. Right, the same distribution
+# moves in the same way, and no point has anywhere to go. The way of a point, in units of the straight line from its start to
+# its end:
+
+# %% tags=["claim"]
+detour = {}
+for name, points in {"kept": kept, "fresh": fresh}.items():
+    walked = np.linalg.norm(np.diff(points, axis=0), axis=-1).sum(axis=0)
+    detour[name] = np.median(walked / np.linalg.norm(points[-1] - points[0], axis=-1))
+print("way walked / straight line:", {name: round(float(ratio), 1) for name, ratio in detour.items()})
+assert detour["kept"] < 1.5 and detour["fresh"] > 10
+scores = (track[-1][0] - target.mean()) / (target.stddev() / 200**0.5)  # the cloud's own mean is off by this much
+assert np.all(np.abs(scores) < 5)
+np.testing.assert_allclose(kept[-1].std(axis=0), target.stddev(), rtol=0.1)
 
 # %% [markdown]
 # ### Check it with finite differences
@@ -410,20 +499,6 @@ print("log variance of each standard deviation:", {sd: round(value, 2) for sd, v
 # %% tags=["claim"]
 assert slopes[0] == 0.0 and slopes[1] > 0.1
 assert all((value < 0) == (sd < 1) for sd, value in log_variance_of.items())
-
-# %% [markdown]
-# ### Exercise 1: draw from the encoder's two outputs
-#
-# An encoder returns `mean` and `log_variance`, both of shape `(batch, latent_dim)`. Write the function that draws one
-# `z` for each row, so that gradients reach both. Every number needs noise of its own.
-
-
-# %% tags=["exercise"]
-def reparameterize(mean, log_variance):
-    return mean  # your code here
-
-
-checks.reparameterize(reparameterize)
 
 # %% [markdown]
 # ### Exercise 2: write the log density

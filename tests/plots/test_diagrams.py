@@ -50,8 +50,22 @@ def test_images_stand_on_their_sides_and_inside_the_picture():
     assert right.get_extent()[1] < ends[1]
 
 
-def test_what_is_written_does_not_overlap():
-    plots.autoencoder_diagram(PUBLISHED, np.zeros((28, 28, 1)), np.zeros((28, 28, 1)), "a title")
+def test_a_vae_has_a_mean_and_a_log_variance_and_one_code_that_is_computed_from_them():
+    plots.vae_diagram((784, 64, 2, 64, 784), title="a VAE")
+    axis = plt.gca()
+    codes = [bar for bar in bars(axis) if bar.get_height() == min(bar.get_height() for bar in bars(axis))]
+    colours = sorted(matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in codes)
+    assert len(bars(axis)) == 7 and colours == sorted([BLUE, BLUE, GREEN])
+    (mean, log_variance), (z,) = codes[:2], codes[2:]
+    assert mean.get_x() == log_variance.get_x() < z.get_x()
+    assert mean.get_y() > z.get_y() > log_variance.get_y()
+    written = " ".join(text.get_text() for text in axis.texts)
+    assert all(word in written for word in ("mu", "ell", "varepsilon", "KL", "log"))
+
+
+@pytest.mark.parametrize("diagram", [plots.autoencoder_diagram, plots.vae_diagram])
+def test_what_is_written_does_not_overlap(diagram):
+    diagram((784, 64, 2, 64, 784), np.zeros((28, 28, 1)), np.zeros((28, 28, 1)), "a title")
     figure = plt.gcf()
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in plt.gca().texts if text.get_text()]
@@ -59,10 +73,11 @@ def test_what_is_written_does_not_overlap():
         assert not any(box.overlaps(other) for other in boxes[:index])
 
 
+@pytest.mark.parametrize("diagram", [plots.autoencoder_diagram, plots.vae_diagram])
 @pytest.mark.parametrize("sizes", [(), (784,), (784, 256, 64), (2, 64, 784), (784, 8, 8, 784), (9, 9, 9)])
-def test_layers_without_one_bottleneck_are_refused(sizes):
+def test_layers_without_one_bottleneck_are_refused(diagram, sizes):
     with pytest.raises(ValueError, match="One between the first and the last has to be the smallest: the bottleneck"):
-        plots.autoencoder_diagram(sizes)
+        diagram(sizes)
 
 
 def test_sizes_and_images_that_are_none_are_refused():
