@@ -23,7 +23,8 @@
 #
 # **You will learn** how the lessons are built, and how to study, teach or use them in Colab.
 #
-# **You need** Python, a little linear algebra and probability, and some Keras. No GPU.
+# **You need** Python, a little linear algebra and probability, and some Keras. No GPU. Words are explained in the
+# [glossary](../site/glossary.md).
 #
 # **Time:** about half a minute at every budget.
 
@@ -84,7 +85,7 @@ assert difference < (0.5 if tf.config.list_physical_devices("GPU") else 1e-3)
 # ## Find the data
 #
 # The course looks in the folder named by `COURSE_DATA_DIR`, then in its cache, then on the network. Without any of them
-# it draws images in code, so that you can work in a train. Every figure made from drawn images says so in its corner.
+# it draws images in code, so that you can work on a train. Every figure made from drawn images says so in its corner.
 
 # %%
 fashion = data.load_fashion_mnist()

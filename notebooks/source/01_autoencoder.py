@@ -29,7 +29,8 @@
 # - how to find the cause of a training that stands still;
 # - why a low reconstruction error says nothing about codes between those of the data.
 #
-# **You need** [lesson 00](00_start_here.ipynb), mean squared error, and the Keras of `Sequential`, `compile` and `fit`.
+# **You need** [lesson 00](00_start_here.ipynb), mean squared error, and the Keras of `Sequential`, `compile` and
+# `fit`. Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about five minutes of computing at the `laptop` budget on two cores, and two to three hours of study. `full`
 # trains on all garments and wants a GPU.
@@ -87,9 +88,9 @@ print(f"error of the mean image: {mean_image_error:.4f}")
 #
 # ## Write an autoencoder down
 #
-# An *encoder* $f_\phi$ turns an image $x$ of 784 pixels into a *code* $z$ of a few numbers. A *decoder* $g_\theta$ turns
-# the code into an image again. Both are networks, with weights $\phi$ and $\theta$, and they are trained together, on the
-# one wish that the image comes back:
+# An *encoder* $f_\phi$ turns an image $x$ of 784 pixels into a *code* $z$ of a few numbers. A *decoder* $g_\theta$
+# turns the code into an image again. Both are networks, with weights $\phi$ and $\theta$, and they are trained
+# together, with one aim, that the image comes back:
 #
 # $$z = f_\phi(x), \qquad \hat{x} = g_\theta(z), \qquad
 # \min_{\phi, \theta} \; \frac{1}{N} \sum_{n=1}^{N} \lVert x_n - g_\theta(f_\phi(x_n)) \rVert^2.$$
@@ -215,7 +216,8 @@ print({hidden: f"last layer over first: {values[-1] / values[0]:,.0f}" for hidde
 # $$\text{step} = \text{rate} \cdot \frac{\text{gradient}}{\sqrt{v + \varepsilon}}, \qquad \varepsilon = 10^{-7}.$$
 #
 # The $\varepsilon$ keeps the division safe. Here it stands *under* the root. A gradient is only made up for if its mean
-# square is well above $\varepsilon$, that is, if it is larger than 0.0003. Adam adds the same $10^{-7}$ *outside* the root.
+# square is well above $\varepsilon$, that is, if it is larger than 0.0003. Adam adds the same $10^{-7}$ *outside* the
+# root.
 
 # %% tags=["claim"]
 mean_square = {hidden: [np.mean(gradient**2) for gradient, _ in pairs] for hidden, pairs in started.items()}
@@ -228,9 +230,9 @@ assert max(mean_square["sigmoid"][:3]) < 1e-7 / 10_000, "its encoder by far"
 # %% [markdown]
 # That is a suspicion. A conviction needs an experiment which changes one thing at a time: the activation of the hidden
 # layers, that of the code, the optimizer, and its $\varepsilon$. The rate is eight times the published one, so that
-# patience is no excuse: it climbs to 0.004 in the first twentieth of the steps and then falls to zero
-# along a cosine (Loshchilov and Hutter 2017). The loop is what `fit` does inside, without its comforts. Eight times on the
-# way it notes the test error.
+# patience is no excuse: it climbs to 0.004 in the first twentieth of the steps and then falls to zero along a cosine
+# (Loshchilov and Hutter 2017). The loop is what `fit` does inside, without its comforts. Eight times on the way it
+# notes the test error.
 
 
 # %%
@@ -327,7 +329,7 @@ for key, values in runs.items():
 # Two causes, and each alone is enough.
 #
 # - *Left.* With sigmoids everywhere the gradients are so small that $\varepsilon$ swallows them. The encoder stands still
-#   under RMSprop, at the published rate and at eight times of it. Move $\varepsilon$ out of the way, and the very same
+#   under RMSprop, at the published rate and at eight times that. Move $\varepsilon$ out of the way, and the very same
 #   network learns.
 # - *Middle.* ReLUs instead of the hidden sigmoids do not mend it. The first thing to learn is that images are dark, every
 #   weight pushes in the same direction, the code runs into the flat end of its sigmoid, and stays there.
@@ -485,8 +487,8 @@ for size in (2, 8, 32):
 plots.compare_rows(rows, title="More numbers, more of the garment", size=0.8)
 
 # %% [markdown]
-# With two numbers you get a kind of garment, with eight its cut and brightness. With 32 the outline is right, and patterns
-# and letters are still gone: the squared error hardly asks for them.
+# With two numbers you get a kind of garment, with eight its cut and brightness. With 32 the outline is right, and
+# patterns and letters are still gone: the squared error hardly asks for them.
 #
 # Where two numbers have to do, curved beats flat by a wide margin: the networks fold their plane through the data, and
 # PCA cannot fold. PCA gains ground with every component, finds its optimum by algebra, and is hard to beat where there is
@@ -525,7 +527,7 @@ checks.psnr(psnr)
 # ## Remove noise and a watermark
 #
 # The target need not be the input. Show the network a spoilt image and ask for the clean one. It has to know what
-# garments look like, and what noise looks like it may forget: the bottleneck has no room for it (Vincent et al. 2008).
+# garments look like. The noise it may forget: the bottleneck has no room for it (Vincent et al. 2008).
 #
 # The network is the convolutional one of a published tutorial: 64 filters of 4x4, leaky ReLUs, dropout, and **8** numbers
 # in the middle. Its decoder unfolds them into a single 7x7 map and works its way back up.
@@ -995,7 +997,7 @@ checks.uniform_codes(uniform_codes)
 # **The open problem.** A mixture of normals, fitted to the codes of the training images, has a hump wherever codes crowd.
 # The more humps, the closer the pictures come to real ones. What it gives up: with as many narrow humps as images it
 # hands back the training set. And it is a second model, fitted afterwards to codes that another training puts elsewhere.
-# A VAE does it the other way round: it says first where codes shall lie, and makes the encoder obey.
+# A VAE goes the other way round: it says first where codes should lie, and trains the encoder to put them there.
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 known = encoder(few_images).numpy()

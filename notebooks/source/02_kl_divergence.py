@@ -30,6 +30,7 @@
 # - what the gap between the ELBO and $\log p(x)$ is.
 #
 # **You need** [lesson 00](00_start_here.ipynb), densities, expectations and logarithms. No network is trained here.
+# Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about two minutes of computing at the `laptop` budget on two cores, and two to three hours of study. How TFP's
 # `FillScaleTriL` and `TransformedVariable` work is left to [appendix A1](A1_tfp_parts.ipynb).
@@ -103,8 +104,9 @@ plt.show()
 # %% [markdown]
 # ### Exercise 1: an estimate for any pair
 #
-# Read the definition as a recipe, and write it as a function of any two TFP distributions and a number of draws. It returns
-# one number. The methods `sample` and `log_prob` are all you need; the only decision is which of the two is sampled.
+# Read the definition as a recipe, and write it as a function of any two TFP distributions and a number of draws. It
+# returns one number. The methods `sample` and `log_prob` are all you need; the only decision is which of the two is
+# sampled.
 
 
 # %% tags=["exercise"]
@@ -116,8 +118,8 @@ checks.monte_carlo_kl(monte_carlo_kl)
 
 # %% [markdown]
 # Where $q$ is the taller density, a point is evidence for $q$; in the hatched regions, for $p$. Three ways to the net
-# area: the closed form that TFP knows, which is $\ln 2 + \frac{1 + 1}{8} - \frac{1}{2}$; a sum over the grid, which agrees
-# with it in four digits; and a mean over draws from $q$, which does within a few of its standard errors.
+# area: the closed form that TFP knows, which is $\ln 2 + \frac{1 + 1}{8} - \frac{1}{2}$; a sum over the grid, which
+# agrees with it in four digits; and a mean over draws from $q$, which agrees within a few standard errors.
 
 # %% tags=["claim"]
 closed_form = float(tfd.kl_divergence(narrow, wide))
@@ -198,9 +200,9 @@ plt.show()
 # Left: a $q$ that is too narrow is cheap in the first direction and expensive in the second; one that is too wide, the
 # other way round. Right: the straight way costs 2 nats, two half steps ½ + ½. So the divergence is no metric.
 #
-# The extreme asymmetry is the infinite one. If $q$ puts mass where $p$ has none, some draws of $q$ prove that they are not
-# from $p$. So the uniform distribution on $[0, 1]$ is $\ln 2$ nats from that on $[0, 2]$, and infinitely far the other
-# way round.
+# The extreme asymmetry is the infinite one. If $q$ puts mass where $p$ has none, some draws of $q$ prove that they are
+# not from $p$. So the uniform distribution on $[0, 1]$ is $\ln 2$ nats from that on $[0, 2]$, and infinitely far the
+# other way round.
 
 # %% tags=["claim"]
 short, long = tfd.Uniform(0.0, 1.0), tfd.Uniform(0.0, 2.0)
@@ -380,9 +382,9 @@ for name, dimensions in groupings.items():
     print(f"{name:13s} {shapes:46s} {kl_of[name].tolist()}")
 
 # %% [markdown]
-# Six numbers, then three, then one. **The KL has the batch shape**; the event shape is summed, because the divergence of
-# independent parts is the sum of theirs. An encoder returns the middle line: one KL for each image. Batches broadcast as arrays do; [appendix A1](A1_tfp_parts.ipynb) computes a
-# whole table of divergences in one call.
+# Six numbers, then three, then one. **The KL has the batch shape**; the event shape is summed, because the divergence
+# of independent parts is the sum of theirs. An encoder returns the middle line: one KL for each image. Batches
+# broadcast as arrays do; [appendix A1](A1_tfp_parts.ipynb) computes a whole table of divergences in one call.
 #
 # > **A common mistake.** With `tfd.Normal` instead of a multivariate one, the KL comes back for each latent dimension
 # > separately. A `reduce_mean` over all of it runs without complaint and divides the KL by `latent_dim`. Print the batch
@@ -473,7 +475,7 @@ checks.kl_to_standard_normal(kl_to_standard_normal)
 # %% [markdown]
 # ## Derive the one closed form that a VAE needs
 #
-# Here is the way to exercise 3, line by line.
+# Here is the derivation behind exercise 3, line by line.
 #
 # **Line 1.** Both factorise, so the divergence is a sum over $j$:
 #
@@ -649,9 +651,9 @@ axes[1].legend(fontsize=11, ncols=2)
 plt.show()
 
 # %% [markdown]
-# Set the derivatives of the closed form to zero. KL(q‖p) wants $1 / \sigma_j^2$ to equal the diagonal of the **precision**
-# matrix $\Sigma_p^{-1}$: the spread of $x_1$ when $x_2$ is held fixed. KL(p‖q) wants $\sigma_j^2$ to equal the diagonal
-# of the **covariance** $\Sigma_p$: the marginal spread, larger by nearly a factor of three.
+# Set the derivatives of the closed form to zero. KL(q‖p) wants $1 / \sigma_j^2$ to equal the diagonal of the
+# **precision** matrix $\Sigma_p^{-1}$: the spread of $x_1$ when $x_2$ is held fixed. KL(p‖q) wants $\sigma_j^2$ to
+# equal the diagonal of the **covariance** $\Sigma_p$: the marginal spread, larger by nearly a factor of three.
 
 # %% tags=["claim"]
 rho = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
@@ -675,7 +677,8 @@ assert len(film) < 500_000
 # ## Aim at two modes
 #
 # Now give the target two centres: half of its mass around −2, half around +2. A mixture has no closed-form KL from a
-# normal, and TFP says so with an error. But one variable is cheap to integrate on a grid, and a sum can be differentiated.
+# normal, and TFP says so with an error. But one variable is cheap to integrate on a grid, and a sum can be
+# differentiated.
 
 # %%
 modes = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([-2.0, 2.0], [0.6, 0.6]), name="two_modes")
@@ -749,7 +752,7 @@ figure.colorbar(filled_map, ax=axes, label="nats", ticks=levels)
 plt.show()
 
 # %% [markdown]
-# Stars mark where the fits ended. A VAE has to do with both maps. Its approximate posteriors minimise a KL(q‖p): they tend
+# Stars mark where the fits ended. Both maps matter to a VAE. Its approximate posteriors minimise a KL(q‖p): they tend
 # to be too narrow, and to pick one explanation of two. Its model of the images is fitted in the other direction:
 # **maximum likelihood**, the largest mean of $\log p(x)$ over the data, is the smallest KL(data‖model), since the two
 # differ by the entropy of the data, which no parameter moves.
@@ -777,9 +780,9 @@ def basins(values):
 assert basins(maps["KL(q‖p)"]) == 3 and basins(maps["KL(p‖q)"]) == 1
 
 # %% [markdown]
-# That direction covers, and here is what covering looks like. Read $x$ as a place on the straight line through two images:
-# a pair of trousers stands at −2, a boot at +2. The data are the two modes (their width blends each kind with a little of
-# the other). Draw from them, and from the two fits:
+# That direction covers, and here is what covering looks like. Read $x$ as a place on the straight line through two
+# images: a pair of trousers stands at −2, a boot at +2. The data are the two modes (their width blends each kind with a
+# little of the other). Draw from them, and from the two fits:
 
 # %% alt="Three rows of ten pictures. Data: each is trousers or a boot. Draws of the fit of KL(model‖data): all trousers. Draws of the fit of KL(data‖model): some of both kinds, and many double exposures of trousers and boot"
 garments, labels = drawn.garments(200, np.random.default_rng(runtime.SEED))
@@ -804,9 +807,9 @@ plots.compare_rows(
 plt.show()
 
 # %% [markdown]
-# The second row is sharp and has lost one of the two kinds. The third has both kinds, and 37% of its draws are blends, from
-# the middle of the line ($|x| < 1$), where the data have 5%. A model that is too simple for its data has these two ways to
-# be wrong, and maximum likelihood takes the second. It is one reason why VAEs blur.
+# The second row is sharp and has lost one of the two kinds. The third has both kinds, and 37% of its draws are blends,
+# from the middle of the line ($|x| < 1$), where the data have 5%. A model that is too simple for its data has these two
+# ways to be wrong, and maximum likelihood takes the second. It is one reason why VAEs blur.
 
 # %% tags=["claim"]
 blends = {
@@ -836,7 +839,8 @@ np.testing.assert_allclose(fit.mean(), 0, atol=0.02)
 np.testing.assert_allclose(fit.stddev(), 2.047, atol=0.01)
 
 # %% [markdown]
-# All four end in one place, over both modes: the basins have merged. "KL(q‖p) picks a mode" holds for modes that lie apart.
+# All four end in one place, over both modes: the basins have merged. "KL(q‖p) picks a mode" holds for modes that lie
+# apart.
 
 # %% [markdown]
 # ## Derive the ELBO: log p(x) minus a KL
@@ -846,8 +850,8 @@ np.testing.assert_allclose(fit.stddev(), 2.047, atol=0.01)
 #
 # $$p(x) = \int p(x|z) \, p(z) \, dz.$$
 #
-# Take one number for $z$, one for $x$, and a decoder $g$ that bends, $p(x|z) = \mathcal{N}(g(z), 0.5^2)$. Add the parts up,
-# first of 12 codes, then of many:
+# Take one number for $z$, one for $x$, and a decoder $g$ that bends, $p(x|z) = \mathcal{N}(g(z), 0.5^2)$. Add the parts
+# up, first of 12 codes, then of many:
 
 
 # %% alt="Left: the decoder's curve from code to mean, steep in the middle, with twelve codes on it. Middle: twelve thin bells, one a code, and their mean, a bumpy curve. Right: the mean of the bells of many codes, a smooth density with two peaks, which lies on the exact one"
@@ -884,8 +888,8 @@ axes[2].legend(loc="upper center")
 plt.show()
 
 # %% [markdown]
-# No part has two peaks, and the mixture has. Bending is what a decoder network is for: out of a normal code and normal noise
-# it makes densities of any shape.
+# No part has two peaks, and the mixture has. Bending is what a decoder network is for: out of a normal code and normal
+# noise it makes densities of any shape.
 
 # %% tags=["claim"]
 standard_errors = mixture.std(axis=1) / np.sqrt(len(many))
@@ -900,7 +904,8 @@ def peaks(density):
 assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few).T)
 
 # %% [markdown]
-# To train such a model you want $\log p(x)$ of each image, and on images nobody can do the integral. Bring in any distribution $q(z|x)$. Since $\log p(x)$ does not depend on $z$, its mean under
+# To train such a model you want $\log p(x)$ of each image, and on images nobody can do the integral. Bring in any
+# distribution $q(z|x)$. Since $\log p(x)$ does not depend on $z$, its mean under
 # $q$ is itself:
 #
 # $$\log p(x) = \mathbb{E}_q[\log p(x)] = \mathbb{E}_q\left[\log \frac{p(x, z)}{p(z|x)}\right].$$
@@ -920,7 +925,8 @@ assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few)
 #
 # $$\mathrm{ELBO} = \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}(q(z|x) \parallel p(z)).$$
 #
-# This form has nothing unknown in it. The KL from the prior is what you **compute**, the KL from the posterior is what you
+# This form has nothing unknown in it. The KL from the prior is what you **compute**, the KL from the posterior is what
+# you
 # **lose**. In both, $q$ comes first.
 
 # %% [markdown]
@@ -1025,8 +1031,9 @@ assert sampled["the posterior"][2] < 1e-4 < sampled["the last q"][2]
 # %% [markdown]
 # ### Watch the bound touch
 #
-# So far the model stood still and $q$ changed. Now keep $q$ and change the model: multiply its weights by a factor $\theta$.
-# Take for $q$ the true posterior of the model with $\theta = 0.3$. Then go to the top of that bound, take the posterior
+# So far the model stood still and $q$ changed. Now keep $q$ and change the model: multiply its weights by a factor
+# $\theta$. Take for $q$ the true posterior of the model with $\theta = 0.3$. Then go to the top of that bound, take the
+# posterior
 # *there*, and draw the next bound.
 
 
@@ -1052,9 +1059,9 @@ axis.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# A bound touches the curve where its $q$ is the true posterior, with the same slope, and lies below it everywhere else. So
-# its top is a better model: wherever the bound has risen, $\log p(x)$ has risen at least as much. Fit $q$, then the model,
-# then $q$ again: this is the EM algorithm. A VAE takes small steps of both at once.
+# A bound touches the curve where its $q$ is the true posterior, with the same slope, and lies below it everywhere else.
+# So its top is a better model: wherever the bound has risen, $\log p(x)$ has risen at least as much. Fit $q$, then the
+# model, then $q$ again: this is the EM algorithm. A VAE takes small steps of both at once.
 
 # %% tags=["claim"]
 for at, after, curve in zip(touching[:-1], touching[1:], curves, strict=True):
@@ -1207,8 +1214,9 @@ checks.kl_to_standard_normal(kl_to_standard_normal)
 
 # %% [markdown] tags=["solution"]
 # **The open problem.** In units of its own standard deviations, the trained $q$ is $\mathcal{N}(0, I)$ and the posterior has
-# the precision $\begin{pmatrix} 1 & -\rho \\ -\rho & 1 \end{pmatrix}$, so the ratio is proportional to $e^{\rho z_1 z_2}$. The mean
-# of its $a$-th power is finite for $a |\rho| < 1$. With $\rho = -0.81$ that is $a < 1.23$: the variance is infinite. The mean of
+# the precision $\begin{pmatrix} 1 & -\rho \\ -\rho & 1 \end{pmatrix}$, so the ratio is proportional to $e^{\rho z_1
+# z_2}$. The mean of its $a$-th power is finite for $a |\rho| < 1$. With $\rho = -0.81$ that is $a < 1.23$: the variance
+# is infinite. The mean of
 # $K$ ratios then hangs on its largest, rare members, and the gap shrinks as $K^{1 - 1/|\rho|}$, in the end as $K^{-0.23}$, in place of $1/K$.
 # What was best for one draw is a bad proposal for many. A $q$ with the *marginal* spreads of the posterior, the one that
 # KL(p‖q) chooses, has $a < 1 + 1/|\rho| = 2.23$. It starts lower and closes its gap nearly as $1/K$.

@@ -29,7 +29,8 @@
 # - how to check a stochastic gradient: closed form, finite differences, standard errors;
 # - why encoders return a log variance, and where float32 gives up.
 #
-# **You need** lesson [02](02_kl_divergence.ipynb), or the words *KL divergence* and *log density*; derivatives of one variable.
+# **You need** lesson [02](02_kl_divergence.ipynb), or the words *KL divergence* and *log density*; derivatives of one
+# variable. Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about a minute and a half of computing at the `laptop` budget on two cores, and two hours of study.
 
@@ -65,8 +66,8 @@ tfd = tfp.distributions
 # %% [markdown]
 # ## Ask a draw for its gradient
 #
-# This is where the lesson leads, and every part of it has a name by the end. The numbers count what a layer holds, here for
-# images of 28x28 pixels and codes of two numbers:
+# This is where the lesson leads, and every part of it has a name by the end. The numbers count what a layer holds, here
+# for images of 28x28 pixels and codes of two numbers:
 
 # %% alt="Diagram of a VAE: an image x of 784 numbers enters the encoder, which ends in two bars, mean and log variance. Arrows from both, and noise epsilon from below, meet in the code z, which is the mean plus noise times e to half the log variance. The decoder widens it to p(x|z). The encoder pays the KL, the decoder minus log p(x|z)"
 plots.vae_diagram((784, 64, 2, 64, 784), title="A VAE: the encoder names a distribution, and a draw goes on")
@@ -142,10 +143,10 @@ assert operations.index("RandomStandardNormal") < operations.index("Mul") < oper
 # %% [markdown]
 # ### Exercise 1: draw from the encoder's two outputs
 #
-# Before you read on, do what the library does. An encoder returns `mean` and `log_variance` (the natural logarithm of the
-# variance, as in lesson 02), both of shape `(batch, latent_dim)`. Write the function that draws one `z` for each row, so
-# that gradients reach both. Every number needs noise of its own: `tf.random.normal(shape)` without further arguments has no
-# parameters to lose.
+# Before you read on, do what the library does. An encoder returns `mean` and `log_variance` (the natural logarithm of
+# the variance, as in lesson 02), both of shape `(batch, latent_dim)`. Write the function that draws one `z` for each
+# row, so that gradients reach both. Every number needs noise of its own: `tf.random.normal(shape)` without further
+# arguments has no parameters to lose.
 
 
 # %% tags=["exercise"]
@@ -205,9 +206,9 @@ for name in functions:
 # %% [markdown]
 # ### Watch a cloud learn
 #
-# Drawn once, the noise is a cloud that stays. A change of $\mu$ slides the cloud, a change of $\sigma$ stretches it, and every
-# point moves smoothly: its velocity is the derivative. Let the two learn to match a target, a normal in the plane. The loss
-# is KL(q‖target) from lesson 02, up to a constant, averaged over the cloud.
+# Drawn once, the noise is a cloud that stays. A change of $\mu$ slides the cloud, a change of $\sigma$ stretches it,
+# and every point moves smoothly: its velocity is the derivative. Let the two learn to match a target, a normal in the
+# plane. The loss is KL(q‖target) from lesson 02, up to a constant, averaged over the cloud.
 
 # %%
 target = tfd.MultivariateNormalDiag([1.6, 1.0], [0.3, 0.8])
@@ -252,9 +253,9 @@ animation.show(
 )
 
 # %% [markdown]
-# Left, you can point at the place where a point will be in the next frame: it has a derivative. Right, the same distribution
-# moves in the same way, and no point has anywhere to go. The way of a point, in units of the straight line from its start to
-# its end:
+# Left, you can point at the place where a point will be in the next frame: it has a derivative. Right, the same
+# distribution moves in the same way, and no point has anywhere to go. The distance that a point travels, in units of
+# the straight line from its start to its end:
 
 # %% tags=["claim"]
 detour = {}
@@ -648,7 +649,7 @@ checks.score_gradient(score_gradient)
 # $\partial / \partial \mu_i$ are $2 z_i$ and $\lVert z \rVert^2 \varepsilon_i$.
 #
 # The first does not know how many dimensions there are: its variance is 4. The second carries the whole of
-# $\lVert z \rVert^2$, which grows with $d$, and multiplies it with noise. A common cure is to subtract a *baseline*,
+# $\lVert z \rVert^2$, which grows with $d$, and multiplies it by noise. A common cure is to subtract a *baseline*,
 # here $\mathbb{E}\lVert z \rVert^2 = 2d$. Since $\mathbb{E}[\varepsilon_i] = 0$, the average stays the same. Twice
 # integrating by parts (Stein's lemma) gives the exact variances:
 #
@@ -817,9 +818,9 @@ right.legend(fontsize=11)
 plt.show()
 
 # %% [markdown]
-# Left: the darker, the worse; white is best. All three paths end
-# on the dashed arc, at different points. Data can tell $w^2 + s^2$ and nothing more: how much of the spread is code
-# and how much is noise is not written in them. Right: the three models are the same density.
+# Left: the darker, the worse; white is best. All three paths end on the dashed arc, at different points. The data
+# determine $w^2 + s^2$ and nothing more: they do not say how much of the spread is code and how much is noise. Right:
+# the three models are the same density.
 #
 # Now the numbers. At each end point the loss is the lowest possible, and the encoder is the exact posterior
 # $p(z \mid x) = \mathcal{N}\!\left(\frac{w (x - b)}{w^2 + s^2}, \, \frac{s^2}{w^2 + s^2}\right)$:
@@ -836,7 +837,8 @@ for path, (w, b, log_noise, slope, _, log_variance) in runs:
 # %% [markdown]
 # ### Break it with one factor
 #
-# Same loss, same data. One change: the draw multiplies by the variance. **Predict, then run.** The lowest possible loss is
+# Same loss, same data. One change: the draw multiplies by the variance. **Predict, then run.** The lowest possible loss
+# is
 # 1.94 nats per point, and the right formula reaches it. Where does the published one end: above it, on it, or below it,
 # and by how much?
 
@@ -965,7 +967,8 @@ checks.score_gradient(score_gradient)
 
 # %% [markdown] tags=["solution"]
 # **The open problem.** $\mathbb{E}[f(z)] = p f(1) + (1 - p) f(0)$ has the derivative $f(1) - f(0) = 0.1$ everywhere: $p$ should
-# go to 0. The straight-through estimate averages $f'(1) = 1.1$ and $f'(0) = -0.9$ to $2p - 0.9$. It has the wrong sign for
+# go to 0. The straight-through estimate averages $f'(1) = 1.1$ and $f'(0) = -0.9$ to $2p - 0.9$. It has the wrong sign
+# for
 # $p < 0.45$, so it comes to rest at $p = 0.45$ and keeps tossing. It is right at $p = 1/2$ only: for a quadratic function
 # $f(1) - f(0) = f'(1/2)$. The estimator has little noise and a bias, the score function no bias and more noise.
 

@@ -32,8 +32,8 @@
 # - what a KL that is counted too often does to a trained model;
 # - the one line that tells you whether your loss is the negative ELBO.
 #
-# **You need** lessons [02](02_kl_divergence.ipynb) and [03](03_reparameterization.ipynb), or the words *KL divergence*,
-# *ELBO* and *reparameterization*.
+# **You need** lessons [02](02_kl_divergence.ipynb) and [03](03_reparameterization.ipynb), or the words *KL
+# divergence*, *ELBO* and *reparameterization*. Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about three minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains
 # five times as long and wants a GPU.
@@ -77,8 +77,9 @@ rng = np.random.default_rng(runtime.SEED)
 # ## Make the pixels binary, the right way up
 #
 # The digits come in 256 levels of grey, 0 for paper and 255 for ink. Our decoder will hand back one Bernoulli variable
-# for each pixel, and a Bernoulli variable is 0 or 1. So the pixels have to be 0 or 1 too. There are two usual ways. Either
-# cut at one half, or read the grey level as a *probability* and draw: a pixel of 0.3 becomes a 1 in 30 of 100 draws.
+# for each pixel, and a Bernoulli variable is 0 or 1. So the pixels have to be 0 or 1 too. There are two usual ways.
+# Either cut at one half, or read the grey level as a *probability* and draw: a pixel of 0.3 becomes a 1 in 30 of 100
+# draws.
 
 # %%
 mnist = data.load_mnist()
@@ -92,7 +93,8 @@ one_of_each = [int(np.flatnonzero(mnist.test_labels == digit)[0]) for digit in r
 # %% [markdown]
 # ### Exercise 1: draw binary images
 #
-# Before you read on, write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as floats.
+# Before you read on, write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as
+# floats.
 
 
 # %% tags=["exercise"]
@@ -140,8 +142,9 @@ assert abs(versions["grey > 0.5"].mean() - grey.mean()) < 0.05 and versions["gre
 # %% [markdown]
 # ### Measure the floor under the grey levels
 #
-# Why not feed the grey levels to a cross-entropy? It runs, and many tutorials call the result an ELBO. Take the best model
-# that can exist, one that predicts each pixel exactly. A cross-entropy still charges the entropy of every grey level:
+# Why not feed the grey levels to a cross-entropy? It runs, and many tutorials call the result an ELBO. Take the best
+# model that can exist, one that predicts each pixel exactly. A cross-entropy still charges the entropy of every grey
+# level:
 
 # %% alt="Left: the entropy of a Bernoulli variable against its grey level, zero at both ends and 0.69 nats in the middle. Right: one digit in grey, and the nats that each of its pixels costs a perfect model: a bright outline along the edges of the stroke"
 levels = np.clip(grey.astype(np.float64), 1e-12, 1 - 1e-12)
@@ -237,8 +240,8 @@ assert encoder.count_params() == 10_332
 # %% [markdown]
 # ## Build a decoder that returns a distribution over images
 #
-# The decoder runs the other way: from two numbers to 4x4 feature maps, then to 12x12 and 28x28 (`output_padding=1` makes it
-# 12 and not 11). The last layer takes 784 logits and returns a distribution whose event is a whole image.
+# The decoder runs the other way: from two numbers to 4x4 feature maps, then to 12x12 and 28x28 (`output_padding=1`
+# makes it 12 and not 11). The last layer takes 784 logits and returns a distribution whose event is a whole image.
 
 
 # %%
@@ -346,8 +349,8 @@ plt.show()
 # %% [markdown]
 # ### Exercise 2: the negative ELBO of a batch
 #
-# Before you read on, write it for any `vae` with the three parts `vae.encoder`, `vae.decoder` and `vae.prior`. Return one number, nats per
-# image. Use either KL.
+# Before you read on, write it for any `vae` with the three parts `vae.encoder`, `vae.decoder` and `vae.prior`. Return
+# one number, nats per image. Use either KL.
 
 
 # %% tags=["exercise"]
@@ -383,9 +386,10 @@ for kl in (analytic_kl, monte_carlo_kl):
     print(f"{kl.__name__:15s} shape {values.shape}, mean {tf.reduce_mean(values):.2f} nats per image")
 
 # %% [markdown]
-# The decoder has learned nothing yet, so both are close to the 543 nats of the coins. Now compare them more sharply. At the
-# same draws $z$ the likelihood cancels, and the difference of the two KL terms is left. Its mean over 200 images with 100
-# draws each has to be zero within a few standard errors. It is a function, because we ask again after the training.
+# The decoder has learned nothing yet, so both are close to the 543 nats of the coins. Now compare them more sharply. At
+# the same draws $z$ the likelihood cancels, and the difference of the two KL terms is left. Its mean over 200 images
+# with 100 draws each has to be zero within a few standard errors. It is a function, because we ask again after the
+# training.
 
 
 # %% tags=["claim"]
@@ -406,9 +410,9 @@ assert abs(score_before) < 5
 # %% [markdown]
 # ## Train it with a loop of your own
 #
-# Four lines do the work: take a batch, record the loss, ask for the gradient, move the weights. `tf.function` records them
-# once as a graph, which then runs without Python. A batch of another size would be recorded again; `drop_remainder` keeps
-# all batches the same.
+# Four lines do the work: take a batch, record the loss, ask for the gradient, move the weights. `tf.function` records
+# them once as a graph, which then runs without Python. A batch of another size would be recorded again;
+# `drop_remainder` keeps all batches the same.
 
 
 # %%
@@ -440,8 +444,8 @@ losses, recordings = train(encoder, decoder, train_images, budget.epochs)
 assert recordings == 1, "a step was recorded more than once"
 
 # %% [markdown]
-# The yardstick is the best model without a latent variable: every pixel a coin of its own, which shows ink as often as the
-# training images do. Where the loss falls below that line, the code $z$ starts to pay.
+# The yardstick is the best model without a latent variable: every pixel a coin of its own, which shows ink as often as
+# the training images do. Where the loss falls below that line, the code $z$ starts to pay.
 
 # %% alt="Training loss against the step on a logarithmic axis. It starts at 543 nats, falls steeply to the dashed line of the model with a coin for each pixel, and then slowly further below it"
 frequency = np.clip(data.binarise(train_images).mean(axis=0), 1e-4, 1 - 1e-4)
@@ -456,7 +460,8 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# The model has seen those images. So take the test set, with one drawn $z$ an image, and give the mean its standard error.
+# The model has seen those images. So take the test set, with one drawn $z$ an image, and give the mean its standard
+# error.
 
 
 # %%
@@ -593,8 +598,8 @@ plots.compare_rows(rows, title="Two numbers keep the rough shape of a digit, and
 plt.show()
 
 # %% [markdown]
-# Some digits come back as a neighbour in the plane: a 4 or a 5 as a 9. How many nats does the right code save, compared with the code of
-# somebody else's image?
+# Some digits come back as a neighbour in the plane: a 4 or a 5 as a 9. How many nats does the right code save, compared
+# with the code of somebody else's image?
 
 # %% tags=["claim"]
 own = decoder(encoder(binary_test[:2000]).sample())
@@ -688,9 +693,9 @@ assert len(layered.losses) == 1 and abs(factor - 1) < 5 * error and error < 0.05
 # %% [markdown]
 # ## Move the KL into a regularizer, and meet a factor of two
 #
-# There is a second way, often called an alternative to the first. Every Keras layer accepts an `activity_regularizer`, a
-# function of the layer's output whose value is added to the loss. `KLDivergenceRegularizer` is such a function. It goes to
-# the last layer of the encoder; the rest of the model stays as it was.
+# There is a second way, often called an alternative to the first. Every Keras layer accepts an `activity_regularizer`,
+# a function of the layer's output whose value is added to the loss. `KLDivergenceRegularizer` is such a function. It
+# goes to the last layer of the encoder; the rest of the model stays as it was.
 
 
 # %%
@@ -723,7 +728,7 @@ assert abs(factor - 2) < 5 * error and error < 0.1
 # %% [markdown]
 # Two is not the worst. Both take options: an exact KL in place of a drawn one, more draws, and the axes over which their
 # mean is taken. With some settings the KL is counted once for every image in the batch. [Appendix
-# A2](A2_kl_layers.ipynb) turns every option of both and explains each factor; here is one of them:
+# A2](A2_kl_layers.ipynb) goes through every option of both and explains each factor; here is one of them:
 
 # %% tags=["claim"]
 exact = with_add_loss(encoder, decoder, use_exact_kl=True)
@@ -772,9 +777,10 @@ assert_elbo(exact, encoder, batch[:1], prior)  # one image: the factor B is ther
 # %% [markdown]
 # ## See what a wrong factor does to a trained model
 #
-# Train the digit model twice more, with `compile` and `fit` this time: with the regularizer, and with `use_exact_kl=True`.
-# Afterwards print what Keras prints for the test set, and measure the true bound of each. **Predict, then run.** With a
-# weight of 1 the KL was about 6 nats per image. What will be left of it with weights of 2 and 64?
+# Train the digit model twice more, with `compile` and `fit` this time: with the regularizer, and with
+# `use_exact_kl=True`. Afterwards print what Keras prints for the test set, and measure the true bound of each.
+# **Predict, then run.** With a weight of 1 the KL was about 6 nats per image. What will be left of it with weights of 2
+# and 64?
 
 # %%
 guessed_kl = {2: None, 64: None}  # your guesses here, in nats per image, for instance: {2: 3.0, 64: 0.1}
@@ -813,14 +819,14 @@ plt.show()
 
 # %% [markdown]
 # The weight of 2 is hard to see and easy to measure: the KL falls, and the printed loss is no longer the negative ELBO
-# but a looser bound, above it by one KL. The model itself is worse too: information was sold at twice the price, so it
-# bought less.
+# but a looser bound, above it by one KL. The model itself is worse too: information cost twice as much, so the model
+# bought less of it.
 #
-# The batch-sized weight turns every code into the average digit, at the price of a coin for each pixel. The posterior is
-# the prior for every image, and $z$ says nothing about $x$: this is *posterior collapse*. Its printed loss is close to the
-# true bound, and that is the trap: there is next to no KL left that could be counted too often. On this model the one
-# line would compare nothing with nothing. That is why you run it before the training. A VAE that generates one blurred
-# image for every $z$ is the usual symptom of a KL that is summed over the batch.
+# The batch-sized weight turns every code into the average digit, at the price of a coin for each pixel. The posterior
+# is the prior for every image, and $z$ says nothing about $x$: this is *posterior collapse*. Its printed loss is close
+# to the true bound, and that is the trap: there is next to no KL left that could be counted too often. On this model
+# the one line would compare nothing with nothing. That is why you run it before the training. A VAE that generates one
+# blurred image for every $z$ is the usual symptom of a KL that is summed over the batch.
 
 # %% tags=["claim"]
 for weight, (bound, error, kl) in digit_report.items():
@@ -875,8 +881,8 @@ assert not np.allclose(before, kept.mean())
 #
 # <details><summary>A hint</summary>
 #
-# Take one dimension, $p(z) = \mathcal{N}(0, 1)$ and $p(x|z) = \mathcal{N}(z, s^2)$, where the posterior is known. Write $z = m +
-# \sigma \varepsilon$ and differentiate with respect to $m$. Along how many paths does $m$ enter $\log q(z)$?
+# Take one dimension, $p(z) = \mathcal{N}(0, 1)$ and $p(x|z) = \mathcal{N}(z, s^2)$, where the posterior is known. Write
+# $z = m + \sigma \varepsilon$ and differentiate with respect to $m$. Along how many paths does $m$ enter $\log q(z)$?
 #
 # </details>
 #
@@ -940,9 +946,9 @@ checks.kl_factor(count_kl)
 
 # %% [markdown] tags=["solution"]
 # **The open problem.** With the analytic KL the derivative with respect to $m$ is $m - (x - z) / s^2$, whose noise is $\sigma / s^2$
-# times $\varepsilon$. In the Monte-Carlo KL, $\log q(z)$ depends on $\varepsilon$ alone: $m$ enters twice, through $z$ and as the
-# mean, and the two cancel. What is left is $z - (x - z) / s^2$, with the noise $\sigma + \sigma / s^2$: more of it. Now stop the
-# path through the mean, which contributes zero on average, being a score. The derivative becomes
+# times $\varepsilon$. In the Monte-Carlo KL, $\log q(z)$ depends on $\varepsilon$ alone: $m$ enters twice, through $z$
+# and as the mean, and the two cancel. What is left is $z - (x - z) / s^2$, with the noise $\sigma + \sigma / s^2$: more
+# of it. Now stop the path through the mean, which contributes zero on average, being a score. The derivative becomes
 # $z - (x - z) / s^2 - \varepsilon / \sigma$, and at the true posterior, with $1 / \sigma^2 = 1 + 1 / s^2$, every draw gives exactly
 # zero (Roeder, Wu and Duvenaud 2017).
 

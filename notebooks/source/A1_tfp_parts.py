@@ -28,7 +28,8 @@
 # - in which order a chain is applied, and a triangle is filled;
 # - what `reparameterization_type` promises, and what it does not.
 #
-# **You need** lessons [02](02_kl_divergence.ipynb) and [03](03_reparameterization.ipynb).
+# **You need** lessons [02](02_kl_divergence.ipynb) and [03](03_reparameterization.ipynb). Words are explained in the
+# [glossary](../site/glossary.md).
 #
 # **Time:** about half a minute of computing at the `laptop` budget on two cores, and an hour of study.
 
@@ -118,8 +119,9 @@ np.testing.assert_allclose(chained.inverse(2.0), 0.0, atol=1e-6)
 # %% [markdown]
 # ## Keep a scale positive while it learns
 #
-# A standard deviation must stay positive, and an optimizer does not know that: it adds numbers to a variable. `tfp.util.TransformedVariable` keeps an unconstrained variable inside and shows the world
-# `bijector(variable)`. With `tfb.Exp()` the inside is $\ln \sigma$.
+# A standard deviation must stay positive, and an optimizer does not know that: it adds numbers to a variable.
+# `tfp.util.TransformedVariable` keeps an unconstrained variable inside and shows the world `bijector(variable)`. With
+# `tfb.Exp()` the inside is $\ln \sigma$.
 
 # %%
 learned = tfp.util.TransformedVariable(0.5, tfb.Exp(), name="sd")

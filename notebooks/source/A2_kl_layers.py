@@ -14,7 +14,7 @@
 # ![What is added up: a table of 50 draws by 64 points, one row of it, and a single mean](figures/A2_table.png)
 #
 # Lesson 04 met two layers of TensorFlow Probability that add the KL to a loss, and a factor of two. Both layers have
-# options, and most settings count the KL more often than once. This appendix turns every option, measures its factor,
+# options, and most settings count the KL more often than once. This appendix tries every option, measures its factor,
 # derives it, and shows what a wrong one does to a model whose right answer is known on paper.
 
 # %% [markdown]
@@ -28,7 +28,8 @@
 # - the three facts from which all factors follow;
 # - when a beta-VAE drops a latent dimension: at a threshold that you can compute.
 #
-# **You need** lesson [04](04_tfp_vae.ipynb), or the words *negative ELBO* and *KL divergence between normal distributions*.
+# **You need** lesson [04](04_tfp_vae.ipynb), or the words *negative ELBO* and *KL divergence between normal
+# distributions*. Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about one minute of computing at the `laptop` budget on two cores, and one hour of study.
 
@@ -67,8 +68,9 @@ tfd, tfpl, layers = tfp.distributions, tfp.layers, keras.layers
 # %% [markdown]
 # ## Draw data whose log p(x) is known
 #
-# To judge a loss we want data whose $\log p(x)$ is known *exactly*. Let four hidden causes $u \sim \mathcal{N}(0, I)$ make
-# twelve features, $x = W u + 0.5\,\varepsilon$. Then $x$ is normal with covariance $W W^\top + 0.25\,I$. Each cause moves
+# To judge a loss we want data whose $\log p(x)$ is known *exactly*. Let four hidden causes $u \sim \mathcal{N}(0, I)$
+# make twelve features, $x = W u + 0.5\,\varepsilon$. Then $x$ is normal with covariance $W W^\top + 0.25\,I$. Each
+# cause moves
 # $x$ in a direction of its own, by 3.5, 2.4, 1.6 and 0.8 for a unit of $u$: the last one is not much stronger than the
 # noise. Each cause moves all features by the same amount, some up and some down, so no feature is special.
 
@@ -164,9 +166,9 @@ assert 0 < gap + 5 * error and gap < 0.5
 #
 # ## Move the KL into a regularizer
 #
-# The same model again, with the KL as the `activity_regularizer` of the posterior's layer. And a function that divides what
-# a model adds to its loss by the mean KL. The default KL is an estimate from one draw, so the function calls the model many
-# times, in a `tf.function`, because layers of distributions are slow outside a graph.
+# The same model again, with the KL as the `activity_regularizer` of the posterior's layer. And a function that divides
+# what a model adds to its loss by the mean KL. The default KL is an estimate from one draw, so the function calls the
+# model many times, in a `tf.function`, because layers of distributions are slow outside a graph.
 
 
 # %%
@@ -209,7 +211,7 @@ for (number, factor, error), wanted in zip(of_defaults.values(), (1, 2), strict=
     assert number == wanted and abs(factor - wanted) < 5 * error and error < 0.1
 
 # %% [markdown]
-# ## Turn every option, and measure what it multiplies
+# ## Try every option, and measure what it multiplies
 #
 # Both take the same four options. `weight` multiplies. `use_exact_kl` asks for the analytic KL. `test_points_fn` says how
 # to draw the points of the Monte-Carlo estimate, for instance 50 of them. And `test_points_reduce_axis` says over which
@@ -289,8 +291,8 @@ for setting, options in settings.items():
 # | $S$ draws, axis 0 | $B$ | 2 |
 # | $S$ draws, axis `None` | 1 | $2/B$ |
 #
-# Only three of the twelve entries are 1, and all three belong to `KLDivergenceAddLoss`. Every entry is measured above, and
-# here each is held against its letter, within its own Monte-Carlo error:
+# Only three of the twelve entries are 1, and all three belong to `KLDivergenceAddLoss`. Every entry is measured above,
+# and here each is compared with its formula, within its own Monte-Carlo error:
 
 # %% tags=["claim"]
 B, S = np.array([256, 64]), samples
@@ -321,9 +323,9 @@ for setting, row in expected.items():
 #    size**.
 # 3. A distribution layer has two outputs, so the regularizer is **counted twice**.
 #
-# So the first column of the table is the number of cells that are left to add up, and the second column is $2/B$ times the
-# first wherever the two take the mean over the same axis. By default they do not: it is `None` in one and `()` in the
-# other. The exact KL is one row of $B$ numbers, and no mean is taken at all.
+# So the first column of the table is the number of cells that are left to add up, and the second column is $2/B$ times
+# the first wherever the two take the mean over the same axis. By default they do not: it is `None` in one and `()` in
+# the other. The exact KL is one row of $B$ numbers, and no mean is taken at all.
 
 # %%
 exact = tfd.kl_divergence(encoder12(test_points[:64]), unit).numpy()
@@ -386,9 +388,9 @@ for name, (maker, options) in weighted.items():
     print(f"{name:32s}" + "".join(f"{value:10.2f}" for value in of_weights[name]))
 
 # %% [markdown]
-# The last two are ways to use an analytic KL in `fit`. The weight 1/256 is right for batches of 256 and for no others, so
-# drop the remainder. The weight 1/2 does not depend on the batch, but it is wrong on the day the issue is fixed. A loop of
-# your own has neither problem.
+# The last two are ways to use an analytic KL in `fit`. The weight 1/256 is right for batches of 256 and for no others,
+# so drop the remainder. The weight 1/2 does not depend on the batch, but it is wrong on the day the issue is fixed. A
+# loop of your own has neither problem.
 
 # %% tags=["claim"]
 published, addloss, regularizer = of_weights.values()
@@ -399,8 +401,8 @@ np.testing.assert_allclose(regularizer, [1, 1], rtol=1e-4)
 # %% [markdown]
 # ### Catch all of it with one line
 #
-# The line of lesson 04 takes the mean of what a model adds, over some calls, and compares it with the mean KL, within five
-# standard errors. Here are its verdicts on all twelve settings, in batches of 256.
+# The line of lesson 04 takes the mean of what a model adds, over some calls, and compares it with the mean KL, within
+# five standard errors. Here are its verdicts on all twelve settings, in batches of 256.
 
 # %% tags=["claim"]
 verdicts = {}
@@ -424,9 +426,10 @@ assert passing == [(s, "AddLoss") for s in ("defaults (one draw)", "S draws, def
 # $$s^2 = \min\left(1, \frac{\beta \sigma^2}{\lambda}\right), \qquad \text{error} = \lambda s^2, \qquad
 # \mathrm{KL} = -\tfrac12 \ln s^2.$$
 #
-# So there is a threshold. A direction whose variance is below $\beta \sigma^2$ is not worth its price: its $s$ is 1, its
-# latent dimension is the prior, and all of its variance counts as noise. And $\sigma^2$ is the mean of the errors over the
-# twelve features. With $k$ directions kept, that makes $\sigma^2 = \sum_{\text{dropped}} \lambda / (12 - k \beta)$.
+# So there is a threshold. A direction whose variance is below $\beta \sigma^2$ is not worth its price: its $s$ is 1,
+# its latent dimension is the prior, and all of its variance counts as noise. And $\sigma^2$ is the mean of the errors
+# over the twelve features. With $k$ directions kept, that makes $\sigma^2 = \sum_{\text{dropped}} \lambda / (12 - k
+# \beta)$.
 #
 # The variances of the four directions are $3.5^2 + 0.25 = 12.5$, then 6.01, 2.81 and 0.89; the other eight have 0.25.
 # **Predict, then run:** for $\beta$ of 1, 2 and 256, how many directions are kept, which noise do the models report, and
@@ -481,11 +484,12 @@ for name, (encoder_now, decoder_now, model_now) in trained.items():
     print(f"{name:16s}{printed:13.2f}{bound:12.2f}{gap:8.2f} +- {error:.2f}{kl:9.2f}{decoder_noise[name]:12.2f}")
 
 # %% [markdown]
-# All columns are nats per point, except the last: the standard deviation that the decoder ascribes to a feature (the root of
-# its mean variance). In the data it is 0.5.
+# All columns are nats per point, except the last: the standard deviation that the decoder ascribes to a feature (the
+# root of its mean variance). In the data it is 0.5.
 #
-# The trained models do what the paper says, within some per cent: they are not linear, and were not trained for ever. With the factor 2 the printed number is off by a whole KL. The model itself is worse too, by the
-# difference in the third column. Information was sold at twice the price, so it bought less, and what it did not encode it
+# The trained models do what the calculation says, to within a few per cent: they are not linear, and were not trained
+# for ever. With the factor 2 the printed number is off by a whole KL. The model itself is worse too, by the difference
+# in the third column. Information cost twice as much, so the model bought less of it, and what it did not encode it
 # calls noise.
 #
 # With the factor 256 the printed number is close to the bound again, and that is the trap. There is next to no KL left
@@ -531,9 +535,9 @@ for name, values in eigenvalues.items():
     )
 
 # %% [markdown]
-# Four causes make four large eigenvalues, and the noise makes the other eight, 0.25 each. The first model has all of them. In
-# the second the weakest cause is gone, as predicted, and the noise has doubled. In the third no direction is special: each
-# feature has its right variance, and no two of them have anything to do with each other.
+# Four causes make four large eigenvalues, and the noise makes the other eight, 0.25 each. The first model has all of
+# them. In the second the weakest cause is gone, as predicted, and the noise has doubled. In the third no direction is
+# special: each feature has its right variance, and no two of them have anything to do with each other.
 
 # %% tags=["claim"]
 np.testing.assert_allclose(eigenvalues["the data (exact)"][:4], strengths**2 + noise_sd**2, rtol=1e-4)
@@ -549,8 +553,8 @@ np.testing.assert_allclose(np.diag(covariances["factor B = 256"]), np.diag(covar
 # ### Open problem
 #
 # In the data every direction has its own price. In images neighbouring pixels are not independent, and the decoder's
-# noise is a choice (lesson 05). Take the VAE of lesson 04 and raise the weight of its KL from 1 to 64 in small steps. Do its
-# two dimensions go out one after the other, each at a threshold, or both at once? What is $\lambda$ here?
+# noise is a choice (lesson 05). Take the VAE of lesson 04 and raise the weight of its KL from 1 to 64 in small steps.
+# Do its two dimensions go out one after the other, each at a threshold, or both at once? What is $\lambda$ here?
 
 # %% [markdown]
 # ## In this notebook we saw
@@ -578,6 +582,6 @@ selftest.ask("A2")
 #   counts twice.
 # - J. Lucas, G. Tucker, R. Grosse, M. Norouzi, [Don't Blame the ELBO! A Linear VAE Perspective on Posterior
 #   Collapse](https://arxiv.org/abs/1911.02469), 2019: the linear model, solved.
-# - I. Higgins and others, [beta-VAE](https://openreview.net/forum?id=Sy2fzU9gl), 2017: the weight as a wish.
+# - I. Higgins and others, [beta-VAE](https://openreview.net/forum?id=Sy2fzU9gl), 2017: the weight as a choice.
 # - M. E. Tipping, C. M. Bishop, [Probabilistic Principal Component
 #   Analysis](https://doi.org/10.1111/1467-9868.00196), 1999: the case of a factor of 1.

@@ -13,9 +13,9 @@
 #
 # ![Bars for the twelve layers of a VAE on 256x256 images: the dense layers have the weights, the convolutions have the work](figures/A4_work.png)
 #
-# Lesson 06 trains for minutes. A training that deserves its name takes hours, on a machine that may end at any moment, and
-# its result is to be used next year. This appendix looks at what such a training needs: where the time goes, which digits
-# you can do without, how it survives a kill, and what a file on disk should hold.
+# Lesson 06 trains for minutes. A serious training run takes hours, on a machine that may stop at any moment, and its
+# result should still be usable next year. This appendix looks at what such a run needs: where the time goes, which
+# digits you can do without, how it survives being killed, and what a file on disk should hold.
 
 # %% [markdown]
 # **You will do**
@@ -30,7 +30,8 @@
 # - what a training must not depend on, if it is to be continued;
 # - why weights are worth keeping and whole models are not.
 #
-# **You need** lesson [06](06_cartoon_set.ipynb); for the last section lesson [04](04_tfp_vae.ipynb).
+# **You need** lesson [06](06_cartoon_set.ipynb); for the last section lesson [04](04_tfp_vae.ipynb). Words are
+# explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about one minute of computing at the `laptop` budget on two cores, and one hour of study.
 
@@ -74,8 +75,8 @@ tfd, tfpl, layers = tfp.distributions, tfp.layers, keras.layers
 # %% [markdown]
 # ## Count the work of a network
 #
-# A weight of a dense layer is multiplied once for an image. A weight of a convolution is multiplied at each place where the
-# kernel is laid. Count both for the networks of lesson 06:
+# A weight of a dense layer is multiplied once for an image. A weight of a convolution is multiplied at each place where
+# the kernel is laid. Count both for the networks of lesson 06:
 
 
 # %%
@@ -128,9 +129,9 @@ for number in (1 / 3, 1.0 + 1 / 512, 1e-8, 70_000.0):
     print(f"float32 {number:<12.7g} bfloat16 {halves[0]:<12.7g} float16 {halves[1]:<12.7g}")
 
 # %% [markdown]
-# The second line is the warning. A weight of 1 that should grow by 1/512 does not grow at all. Adam's steps are smaller than
-# that, so the *weights* stay float32; so do sums over many pixels, log variances, and losses. What is left is nearly all of
-# the work: the multiplications in the layers.
+# The second line is the warning. A weight of 1 that should grow by 1/512 does not grow at all. Adam's steps are smaller
+# than that, so the *weights* stay float32; so do sums over many pixels, log variances, and losses. What is left is
+# nearly all of the work: the multiplications in the layers.
 
 # %% tags=["claim"]
 assert float(tf.cast(1.0 + 1 / 512, tf.bfloat16)) == 1.0 and float(tf.cast(1e-8, tf.bfloat16)) > 0
@@ -170,17 +171,17 @@ for name, vae in vaes.items():
 assert 0.0002 < difference.mean() < 0.05 * np.std(pixels["float32"]) and difference.max() < 0.1
 
 # %% [markdown]
-# A step of grey is 0.004: the difference cannot be seen. How much faster it is depends on the machine: without hardware for bfloat16 it is slower, and
-# `benchmarks/README.md` has numbers for one that has it. `precision.using("auto")`, which the lesson takes, measures first,
-# and keeps float32 unless another type wins clearly.
+# One grey level is 0.004: the difference cannot be seen. How much faster it is depends on the machine: without hardware
+# for bfloat16 it is slower, and `benchmarks/README.md` has numbers for one that has it. `precision.using("auto")`,
+# which the lesson takes, measures first, and keeps float32 unless another type wins clearly.
 
 # %% [markdown]
 # ## Cut a training off, and go on
 #
-# A Colab session can end at any moment. `fit` takes a folder for checkpoints, and finds its way back from there by itself.
-# The batches of step 300 depend on the seed and on the number 300, not on what was drawn before, and so does the noise
-# of the reparameterization. So a training that is cut off and continued ends with the same weights. Try it: one run
-# goes through, the other is interrupted after its third step.
+# A Colab session can end at any moment. `fit` takes a folder for checkpoints, and finds its way back from there by
+# itself. The batches of step 300 depend on the seed and on the number 300, not on what was drawn before, and so does
+# the noise of the reparameterization. So a training that is cut off and continued ends with the same weights. Try it:
+# one run goes through, the other is interrupted after its third step.
 
 
 # %%
@@ -221,9 +222,10 @@ assert "another training" in refusal
 # %% [markdown]
 # On one CPU device that is equality to the last bit. GPUs add in an order of their own, so there the last digits differ.
 #
-# A checkpoint is more than the weights. Adam has two running means for each weight, the schedule has a step number, and the
-# history has its past. Each checkpoint is a folder that gets its name when it is complete, and the last two are kept: if the
-# machine dies while one is written, the other is whole. And a training with other settings is refused, not continued.
+# A checkpoint is more than the weights. Adam has two running means for each weight, the schedule has a step number, and
+# the history has its past. Each checkpoint is a folder that gets its name when it is complete, and the last two are
+# kept: if the machine dies while one is written, the other is whole. And a training with other settings is refused, not
+# continued.
 #
 # The same training runs from a terminal, with a progress bar, logs for TensorBoard and everything in one folder:
 #
@@ -237,9 +239,9 @@ assert "another training" in refusal
 #
 # ## See why the whole model is another matter
 #
-# When the training is over, what is worth keeping is a list of arrays. `save_weights` writes them; to load, build the model
-# again from its source, as lesson 04 does. `model.save` wants to write the program as well. Try it, with an encoder whose
-# last layer is a function of your own, and with a layer that holds a prior:
+# When the training is over, what is worth keeping is a list of arrays. `save_weights` writes them; to load, build the
+# model again from its source, as lesson 04 does. `model.save` wants to write the program as well. Try it, with an
+# encoder whose last layer is a function of your own, and with a layer that holds a prior:
 
 
 # %%
@@ -301,9 +303,9 @@ folder.cleanup()
 # %% [markdown]
 # ### Open problem
 #
-# The training above is the same to the last bit because nothing in it depends on what was drawn before. Which of these would
-# break that, and how would you mend it: an image that is flipped at random; a KL whose weight grows with the step; a test set
-# that is shuffled anew for each evaluation?
+# The training above is the same to the last bit because nothing in it depends on what was drawn before. Which of these
+# would break that, and how would you mend it: an image that is flipped at random; a KL whose weight grows with the
+# step; a test set that is shuffled anew for each evaluation?
 
 # %% [markdown]
 # ## In this notebook we saw

@@ -13,8 +13,8 @@
 #
 # ![Five rows of digits from five codes, ten columns for the ten labels: in each column one digit, in each row one hand](figures/A5_labels.png)
 #
-# A VAE draws what it likes. Give it the label of each image, and you can ask for a seven. And give it a folder of your own in
-# place of digits: one line changes. This appendix does both.
+# A VAE draws what it likes. Give it the label of each image, and you can ask for a seven. And give it a folder of your
+# own in place of digits: one line changes. This appendix does both.
 
 # %% [markdown]
 # **You will do**
@@ -28,7 +28,8 @@
 # - whether the label has to go into both networks;
 # - what stays in the code when the label says the rest.
 #
-# **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself.
+# **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself. Words are explained
+# in the [glossary](../site/glossary.md).
 #
 # **Time:** about four minutes of computing at the `laptop` budget on two cores, and one hour of study.
 
@@ -177,8 +178,8 @@ plots.compare_rows(rows, mnist.class_names, title="The label chooses the digit, 
 plt.show()
 
 # %% [markdown]
-# Is it a seven because you asked for one? Let somebody judge who knows real images only: a vote of the five nearest training
-# images. It must first prove itself on the test images.
+# Is it a seven because you asked for one? Let a judge decide that has seen only real images: a vote of the five nearest
+# training images. It must first prove itself on the test images.
 
 # %%
 reference = data.binarise(train_images[:5000]).reshape(-1, 784)
@@ -221,11 +222,11 @@ print("the label in the decoder saves {:.1f} +- {:.1f} nats per image".format(*i
 print("in the encoder as well, it saves {:.1f} +- {:.1f} more".format(*in_encoder))
 
 # %% [markdown]
-# In the decoder the label is worth more than a tenth of the bill. In the encoder as well, it changes nothing that four
-# trainings could see: the difference is smaller than its standard error. A likely reason: the encoder can read the digit off
-# the image, and the decoder has nobody else to tell it. So the label belongs into the decoder. In the encoder it is right by
-# the formula, costs next to nothing, and may help where the label says what the image does not show. Try garments:
-# `data.load_fashion_mnist()` in the first cell, some of whose classes look alike.
+# In the decoder the label is worth more than a tenth of the bill. Put into the encoder as well, it changes nothing that
+# four trainings could detect: the difference is smaller than its standard error. A likely reason: the encoder can read
+# the digit off the image, and the decoder has nobody else to tell it. So the label belongs in the decoder. In the
+# encoder it is right by the formula, costs next to nothing, and may help where the label says what the image does not
+# show. Try garments: `data.load_fashion_mnist()` in the first cell, some of whose classes look alike.
 
 # %% tags=["claim"]
 assert in_decoder[0] > (15 if budget.name != "smoke" else 5)
@@ -235,15 +236,14 @@ if budget.name == "laptop" and mnist.is_real:
 
 # %% [markdown]
 # > **A common mistake.** The numbers of the first row and of the others are bounds of *different* quantities, of $\log p(x)$
-# > and of $\log p(x|y)$. Whoever is told the label has been told something. To name one of ten equally frequent classes
-# > costs $\ln 10 = 2.30$ nats, so add them before you compare: $-\log p(x, y) = -\log p(x|y) + \ln 10$. A model without
-# > bottleneck could save no more than those 2.3 nats by the label. Here two numbers are a narrow code, and the label is a
+# > and of $\log p(x|y)$. Whoever is told the label has already been told something. To name one of ten equally frequent classes
+# > costs $\ln 10 = 2.30$ nats, so add them before you compare: $-\log p(x, y) = -\log p(x|y) + \ln 10$. A model without a bottleneck could save no more than those 2.3 nats through the label. Here two numbers are a narrow code, and the label is a
 # > third one.
 #
 # ## Look at what is left for the code
 #
-# If the label says which digit it is, the code need not. Take the codes of test images, and let the nearest codes vote on the
-# class, as in lesson 04:
+# If the label says which digit it is, the code need not. Take the codes of test images, and let the nearest codes vote
+# on the class, as in lesson 04:
 
 # %% alt="Codes of 5,000 test images in the plane, coloured by class. Without a label the classes lie in regions; with a label in both networks they lie on top of each other"
 found = {}
@@ -268,8 +268,9 @@ assert found["no label"] > 0.35 and found["label in both"] < 0.75 * found["no la
 # %% [markdown]
 # ## Train on a folder of your own
 #
-# First we need a folder of the kind that people have: pictures of all sizes and shapes, photographs in JPEG and downloads in
-# WebP. Here postcards of one place are drawn in code: the hour, the place of the sun and the hill differ, and so do the sizes.
+# First we need a folder of the kind that people have: pictures of all sizes and shapes, photographs in JPEG and
+# downloads in WebP. Here postcards of one place are drawn in code: the hour, the place of the sun and the hill differ,
+# and so do the sizes.
 
 
 # %%
@@ -306,16 +307,18 @@ for number in range(budget.postcards):
 print(f"{len(sizes)} pictures of {len(set(sizes))} sizes, half of them JPEG, half WebP")
 
 # %% [markdown]
-# This is the line that you change. `load_folder` takes every picture in the folder, crops it to its middle square and scales
-# it; `fit="pad"` keeps all of it, with white beside it. What cannot be read is listed in `mine.left_out`, with the reason.
+# This is the line that you change. `load_folder` takes every picture in the folder, crops it to its middle square and
+# scales it; `fit="pad"` keeps all of it, with white beside it. What cannot be read is listed in `mine.left_out`, with
+# the reason.
 
 # %%
 mine = data.load_folder(folder, size=64)  # your folder here, for instance "/content/drive/MyDrive/photographs"
 print(mine)
 
 # %% [markdown]
-# The networks follow the shape of an image: as many halvings as it needs, grey or colour. The code has four numbers, as many
-# as the things in which these postcards differ. And as lesson 06 explains, the noise level of the pixels is left to the data.
+# The networks follow the shape of an image: as many halvings as it needs, grey or colour. The code has four numbers, as
+# many as the things in which these postcards differ. And as lesson 06 explains, the noise level of the pixels is left
+# to the data.
 
 # %%
 encoder, decoder = networks.image_vae_networks(mine.train_images.shape[1:], latent_dim=4)
@@ -342,10 +345,10 @@ plots.compare_rows(
 plt.show()
 
 # %% [markdown]
-# With a folder of yours, look at the first two rows before you judge the others. If the reconstructions lack what you care
-# for, train longer, or give the code more numbers. The last two rows come from one decoder, asked in two places: lesson 06
-# explains why a calibrated model has to be asked where its codes are. Even there it draws two suns now and then. And mind how many pictures you have: a few hundred
-# teach what they have in common, not every detail.
+# With a folder of yours, look at the first two rows before you judge the others. If the reconstructions lack what you
+# care for, train longer, or give the code more numbers. The last two rows come from one decoder, asked in two places:
+# lesson 06 explains why a calibrated model has to be asked where its codes are. Even there it draws two suns now and
+# then. And mind how many pictures you have: a few hundred teach what they have in common, not every detail.
 
 # %% tags=["claim"]
 assert len(set(sizes)) > 50 and all(width != height for width, height in sizes)
@@ -354,9 +357,9 @@ assert decibels[0] > decibels[1] + (8 if budget.name != "smoke" else 1)
 # %% [markdown]
 # ### Open problem
 #
-# Half of your labels are missing. A model that is told a label for some images and has to guess it for the others needs a
-# distribution over labels, $q(y|x)$, and a bound in which the label is summed out. Start from Kingma and others, 2014, below;
-# the encoder that you have here, with and without its label, gives two of the three networks.
+# Half of your labels are missing. A model that is told a label for some images and has to guess it for the others needs
+# a distribution over labels, $q(y|x)$, and a bound in which the label is summed out. Start from Kingma and others,
+# 2014, below; the encoder that you have here, with and without its label, gives two of the three networks.
 
 # %% [markdown]
 # ## In this notebook we saw
