@@ -17,7 +17,7 @@ from course_utils import models
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.noise import law_of, looks_standard_normal, sharing
 from course_utils.checks.recording import recorded
-from course_utils.checks.values import factor_name, factor_words, fitted
+from course_utils.checks.values import factor_name, factor_words, fitted, products
 
 tfd = tfp.distributions
 BATCH, LATENT_DIM, SHAPE = 41, 5, (8, 6, 1)
@@ -275,7 +275,7 @@ def _check_terms(bounds: list[Bound]) -> None:
     for (likelihood, log_likelihood), (way, kl) in itertools.product(columns("log_likelihoods"), columns("kls")):
         fit = fitted(y, [-log_likelihood, kl])
         if fit is not None:
-            names = [[] if abs(c) < 1e-3 else factor_name(c, SIZES) for c in fit]
+            names = [[] if abs(c) < 1e-3 else factor_name(c, products(SIZES)) for c in fit]
             cost = 3 * (bool(likelihood) + bool(way)) + sum(
                 1 + abs(c) if n is None else len(n) + 1.5 * (abs(c) < 1e-3) for n, c in zip(names, fit, strict=True)
             )

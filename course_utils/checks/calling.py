@@ -2,8 +2,9 @@
 
 import copy
 import inspect
+import itertools
 import re
-import time
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +14,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfd = tfp.distributions
-
-
-PATIENCE = 3.0  # seconds that one check's repeated calls may take, where it can do with fewer
 
 
 class NotYet(Exception):
@@ -44,29 +42,32 @@ class Call:
     error_hint: tuple[str, str] = ("", "")
     nan_hint: str = "Look for the logarithm or the square root of a negative number, or a division by zero"
     notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0  # what the last call took
 
     def __call__(self, *inputs):
         """What the function makes of the inputs: an array, or a tuple of ``parts`` arrays."""
-        start = time.perf_counter()
         value = self._value(inputs)
-        self.seconds = time.perf_counter() - start
         if self.parts == 1 or value is None or value is Ellipsis:
             return _array(value, self.kinds)
         if not isinstance(value, tuple | list) or len(value) != self.parts:
             raise NotYet(f"{self.parts} arrays are asked for, in one `return` with a comma between them.")
         return tuple(_array(part, self.kinds) for part in value)
 
-    def times(self, least: int, most: int) -> int:
-        """How many calls ``PATIENCE`` allows, by what the last one took."""
-        return int(np.clip(PATIENCE / max(self.seconds, 1e-6), least, most))
+    def loops(self, small: tuple, large: tuple, more: int) -> bool:
+        """Whether the function makes one number at a time: a Python call and more for each of ``more`` further numbers.
 
-    def fastest(self, *inputs) -> float:
-        """Seconds of the faster of two calls: the first may be slow for reasons of its own."""
-        self(*inputs)
-        first = self.seconds
-        self(*inputs)
-        return min(first, self.seconds)
+        Calls are counted, not seconds, so that the trials of a check are the same on a busy machine.
+        """
+        self(*small)  # the first call may do more than those after it
+        counts = []
+        for inputs in (small, large):
+            calls, before = itertools.count(), sys.getprofile()
+            sys.setprofile(lambda frame, event, _, calls=calls: event.endswith("call") and next(calls))
+            try:
+                self(*inputs)
+            finally:
+                sys.setprofile(before)
+            counts.append(next(calls))
+        return counts[1] - counts[0] >= more
 
     def _value(self, inputs: tuple):
         try:

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.noise import looks_standard_normal
 from course_utils.checks.recording import recorded
-from course_utils.checks.values import factor_name, factor_words, fitted
+from course_utils.checks.values import factor_name, factor_words, fitted, products
 
 tfd = tfp.distributions
 
@@ -63,7 +63,7 @@ def examine_estimate(call: Call, pairs: list[tuple], near: tuple) -> None:
     if not seen[0][0].draws and seen[0][0].output:
         _without_draws(seen[0][0], pairs[0])
     seen[0].append(pairs[0].ask(call, 100))  # tells q from p
-    quick = call.seconds < 0.04
+    quick = not call.loops(*((pairs[0].q, pairs[0].p, n) for n in (10, 60)), more=50)
     for pair, several in zip(pairs[1:-1], seen[1:], strict=False):  # a draw at a time takes its time
         several.append(pair.ask(call, 20))
     while len(seen[-1]) < 20 and sum(np.sum(one.log_q - one.log_p) < 0 for one in seen[-1] if one.draws) < 2:
@@ -146,7 +146,7 @@ def _name(calls: list[Seen], outputs: np.ndarray, from_p: bool) -> None:
     }
     for words, factor in ("", 1.0), *divided.items():
         fit = fitted(outputs, [ratio * factor])
-        names = None if fit is None else factor_name(fit[0], {})
+        names = None if fit is None else factor_name(fit[0], products({}))
         if names or (names == [] and words):
             signed = {"-1": "the sign is wrong: the negated divergence. A KL is never negative."}
             raise NotYet(f"{first}{words} {factor_words(names, signed)}".strip())

@@ -26,18 +26,19 @@ def time_limit(seconds: float) -> Iterator[None]:
     A second thread waits and then has Python raise it here, so the learner's code runs where it always runs, and
     no thread is left behind. A single operation of TensorFlow or NumPy ends before the exception arrives.
     """
-    here, over, lock = threading.get_ident(), threading.Event(), threading.Lock()
+    here, over, late, lock = threading.get_ident(), threading.Event(), threading.Event(), threading.Lock()
 
-    def interrupt(exception) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(here), exception and ctypes.py_object(exception))
+    def interrupt() -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(here), ctypes.py_object(TooSlow))
 
     def wait() -> None:
         busy, start = time.process_time(), time.monotonic()
         while not over.wait(min(1.0, seconds)):
             with lock:
-                late = time.process_time() - busy > seconds or time.monotonic() - start > 10 * seconds
-                if late and not over.is_set():
-                    interrupt(TooSlow)  # again and again, for a function that swallows the first
+                if time.process_time() - busy > seconds or time.monotonic() - start > 10 * seconds:
+                    late.set()
+                if late.is_set() and not over.is_set():
+                    interrupt()  # again and again, for a function that swallows the first
 
     threading.Thread(target=wait, daemon=True).start()
     try:
@@ -45,7 +46,13 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         with lock:
             over.set()
-        interrupt(None)  # one that is on its way, but late
+        if late.is_set():  # one may be on its way: have it arrive here
+            try:
+                interrupt()
+                while True:
+                    pass
+            except TooSlow:
+                pass
 
 
 @contextmanager

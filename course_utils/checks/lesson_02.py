@@ -37,60 +37,46 @@ def _normals(rng, narrow: bool, right: bool):
     return tuple(np.float32(value) for value in (mean_q, sd_q, mean_p, sd_p))
 
 
-SQUARE = "Standard deviations are given, and variances belong there: square them. With both 1 you cannot see it."
-
-
 def _kl_of_normals(m, s, n, t):
     """Of N(m, s^2) from N(n, t^2); the same letters stand for the arguments below."""
     return np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5
 
 
+SQUARE = "Standard deviations are given, and variances belong there: square them. With both 1 you cannot see it."
+DISTANCE = "(mean_q - mean_p)^2 / (2 sd_p^2)"
 KL_NORMALS = Values(
     terms=lambda m, s, n, t: {
         "ln(sd_p / sd_q)": np.log(t / s),
         "sd_q^2 / (2 sd_p^2)": s**2 / (2 * t**2),
-        "(mean_q - mean_p)^2 / (2 sd_p^2)": (m - n) ** 2 / (2 * t**2),
+        DISTANCE: (m - n) ** 2 / (2 * t**2),
         "-1/2": np.full_like(t, -0.5),
     },
+    stand_ins={
+        "This is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets q "
+        "spread where p is not.": lambda m, s, n, t: (n, t, m, s),
+    },
     other_forms={
-        "sd_q^2 / (2 sd_p^2)": {
-            f"sd_q has the power {i} and 1 / sd_p the power {j}, and both belong squared. {SQUARE}": (
-                lambda m, s, n, t, i=i, j=j: s**i / (2 * t**j)
-            )
-            for i, j in ((1, 1), (2, 1), (1, 2), (2, 0))
-        }
-        | {
-            "A ratio of the two spreads is upside down. Make q very narrow: it must cost much.": (
-                lambda m, s, n, t: t**2 / (2 * s**2)
-            )
-        },
-        "(mean_q - mean_p)^2 / (2 sd_p^2)": {
-            f"Below the means: {SQUARE}": lambda m, s, n, t: (m - n) ** 2 / (2 * t),
+        DISTANCE: {
             "The distance of the means is not divided by sd_p^2.": lambda m, s, n, t: (m - n) ** 2 / 2,
-            "The distance of the means is divided by the variance of q, and that of p belongs there.": (
-                lambda m, s, n, t: (m - n) ** 2 / (2 * s**2)
-            ),
             "The distance of the means is not squared.": lambda m, s, n, t: (m - n) / (2 * t**2),
-            "The absolute distance of the means stands where its square belongs.": (
-                lambda m, s, n, t: np.abs(m - n) / (2 * t**2)
-            ),
-            "The means are added, and their difference belongs there.": lambda m, s, n, t: (m + n) ** 2 / (2 * t**2),
-            "mean_p is ignored: the distance of the two means counts.": lambda m, s, n, t: m**2 / (2 * t**2),
-            "The difference of the squared means stands where the square of their difference belongs.": (
+            "The absolute distance of the means is not squared.": lambda m, s, n, t: np.abs(m - n) / (2 * t**2),
+            "Of the means, the squares are subtracted: square the difference.": (
                 lambda m, s, n, t: (m**2 - n**2) / (2 * t**2)
             ),
         },
     },
     mistakes={
-        "this is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets q "
-        "spread where p is not.": lambda m, s, n, t: _kl_of_normals(n, t, m, s),
-        f"variances are read. {SQUARE}": lambda m, s, n, t: _kl_of_normals(m, s**0.5, n, t**0.5),
-        "the spreads of q and p are swapped.": lambda m, s, n, t: _kl_of_normals(m, t, n, s),
-        "this is the mean of both directions, KL(q||p) and KL(p||q).": lambda m, s, n, t: (
+        "This is the mean of both directions, KL(q||p) and KL(p||q).": lambda m, s, n, t: (
             (_kl_of_normals(m, s, n, t) + _kl_of_normals(n, t, m, s)) / 2
         ),
     },
-    words={"-1": "The sign is wrong: this is the negated divergence. A KL is never negative."},
+    words={
+        "-1": "The sign is wrong: this is the negated divergence. A KL is never negative.",
+        **dict.fromkeys(("sqrt(sd_q)", "sqrt(sd_p)", "sqrt(sd_q), sqrt(sd_p)"), SQUARE),
+        "sd_p, sd_q": "The spreads of q and p are exchanged: a ratio is upside down. A very narrow q must cost much.",
+        "-mean_q": "The means are added, and their difference belongs there.",
+        "-mean_p": "The means are added, and their difference belongs there.",
+    },
 )
 
 
@@ -150,7 +136,7 @@ def kl_to_standard_normal(function: Callable) -> None:
     rng = np.random.default_rng()
     judge(
         function,
-        lambda call: KL_TO_STANDARD_NORMAL.examine(call, [_encoded(rng) for _ in range(4)]),
+        lambda call: KL_TO_STANDARD_NORMAL.examine(call, [encoded(rng, 2) for _ in range(4)]),
         "Nats for each image, summed over the latent dimensions.",
         arguments=("mean", "log_variance"),
         nan_hint="A log variance may be negative, so no logarithm or root of it can be taken",
@@ -158,23 +144,32 @@ def kl_to_standard_normal(function: Callable) -> None:
 
 
 BATCH, LATENT_DIM = 11, 5
-AS_VARIANCE = "The log variance is taken for the variance. It may be negative, a variance may not: use `exp`."
-AS_SD = "The log variance is taken for the standard deviation. It may be negative: it needs an exponential first."
-AS_LOG_SD = "The log variance is taken for the log standard deviation: ln(variance) is 2 ln(sd) already."
 
 
-def _encoded(rng):
-    """The first rows are positive, where every mistaken formula is finite; the others have both signs."""
-    mean, log_variance = rng.normal(size=(2, BATCH, LATENT_DIM)).astype(np.float32)
+def encoded(rng, number: int) -> tuple[np.ndarray, ...]:
+    """Arrays of which the last is a log variance: first rows positive, where every mistake is finite, then any sign."""
+    *others, log_variance = rng.normal(size=(number, BATCH, LATENT_DIM)).astype(np.float32)
     log_variance[: BATCH - 3] = np.abs(log_variance[: BATCH - 3]) + 0.1
-    return mean, log_variance
+    return *others, log_variance
 
 
-def _over_dimensions(terms):
-    """Of mean and log variance, m and v, or whatever v is taken for."""
-    return lambda m, v: np.sum(terms(m, v) + 0 * m, axis=-1)
+def over_dimensions(terms: Callable) -> Callable:
+    return lambda *inputs: np.sum(terms(*inputs) + 0 * inputs[0], axis=-1)
 
 
+TAKEN_FOR = {  # with what stands in the place of the last argument
+    "The log variance is taken for the standard deviation. It may be negative: it needs an exponential first.": (
+        lambda *inputs: (*inputs[:-1], 2 * np.log(inputs[-1] + 0j)),
+        lambda *inputs: (*inputs[:-1], np.log(inputs[-1] ** 2)),
+    ),
+}
+TAKEN_WORDS = {
+    "ln(log_variance)": "The log variance is taken for the variance. A variance is positive: use `exp`.",
+    "2 log_variance": "The log variance is taken for the log standard deviation: ln(variance) is 2 ln(sd) already.",
+    "log_variance / 2": "The standard deviation stands where the variance belongs, or a root is taken twice.",
+    "-log_variance": "The variance is upside down: its log has the wrong sign.",
+    "exp(log_variance)": "The variance stands where its logarithm belongs.",
+}
 KL_TO_STANDARD_NORMAL = Values(
     terms=lambda m, v: {
         "mean^2 / 2": np.sum(m**2 / 2, axis=-1),
@@ -185,52 +180,26 @@ KL_TO_STANDARD_NORMAL = Values(
     axes=lambda m, v: {"batch": BATCH, "latent_dim": LATENT_DIM},
     shape=("batch",),
     sizes={"batch": BATCH, "latent_dim": LATENT_DIM},
+    stand_ins=TAKEN_FOR,
     other_forms={
-        "variance / 2": {
-            AS_VARIANCE: _over_dimensions(lambda m, v: v / 2),
-            AS_SD: _over_dimensions(lambda m, v: v**2 / 2),
-            AS_LOG_SD: _over_dimensions(lambda m, v: np.exp(2 * v) / 2),
-            "The standard deviation stands where the variance belongs: the exponential has a 1/2 too many.": (
-                _over_dimensions(lambda m, v: np.exp(v / 2) / 2)
-            ),
-            "The variance is upside down: exp(-log_variance).": _over_dimensions(lambda m, v: np.exp(-v) / 2),
-        },
-        "-log_variance / 2": {
-            "A logarithm is taken of the log variance, which is one already.": _over_dimensions(
-                lambda m, v: -np.log(v) / 2
-            ),
-            "A logarithm is taken of the absolute log variance, which is one already.": _over_dimensions(
-                lambda m, v: -np.log(np.abs(v)) / 2
-            ),
-            "The variance stands where its logarithm belongs.": _over_dimensions(lambda m, v: -np.exp(v) / 2),
-        },
         "mean^2 / 2": {
-            "The mean is not squared.": _over_dimensions(lambda m, v: m / 2),
-            "The absolute mean stands where its square belongs.": _over_dimensions(lambda m, v: np.abs(m) / 2),
-            "The sum of the means is squared, and their squares are to be summed.": lambda m, v: (
-                m.sum(axis=-1) ** 2 / 2
-            ),
-            "The mean is divided by the variance: that is done in the other direction.": _over_dimensions(
+            "The mean is not squared.": over_dimensions(lambda m, v: m / 2),
+            "The absolute mean stands where its square belongs.": over_dimensions(lambda m, v: np.abs(m) / 2),
+            "The sum of the means is squared: sum their squares.": lambda m, v: m.sum(axis=-1) ** 2 / 2,
+            "The mean is divided by the variance: that is done in the other direction.": over_dimensions(
                 lambda m, v: m**2 * np.exp(-v) / 2
             ),
         },
     },
     mistakes={
-        "this is the other direction, KL(N(0, I) || q). The ELBO averages under q: mean and variance of the first "
-        "distribution stand on top.": _over_dimensions(lambda m, v: ((1 + m**2) * np.exp(-v) - 1 + v) / 2),
-        AS_VARIANCE: (
-            _over_dimensions(lambda m, v: (v + m**2 - 1 - np.log(v)) / 2),
-            _over_dimensions(lambda m, v: (m**2 - 1) / 2),
-        ),
-        AS_SD: (
-            _over_dimensions(lambda m, v: (v**2 + m**2 - 1 - np.log(v**2)) / 2),
-            _over_dimensions(lambda m, v: (v**2 + m**2 - 1 - 2 * np.log(v)) / 2),
-        ),
-        AS_LOG_SD: _over_dimensions(lambda m, v: (np.exp(2 * v) + m**2 - 1 - 2 * v) / 2),
+        "This is the other direction, KL(N(0, I) || q). The ELBO averages under q: mean and variance of the first "
+        "distribution stand on top.": over_dimensions(lambda m, v: ((1 + m**2) * np.exp(-v) - 1 + v) / 2),
+        TAKEN_WORDS["ln(log_variance)"]: over_dimensions(lambda m, v: (m**2 - 1) / 2),
     },
     words={
         "-1": "The sign is wrong: this is the negated KL. A KL is never negative.",
         "2": "A factor 1/2 is missing: mean 1 and variance 1 must give 0.5 in one dimension.",
         "1/latent_dim": "You average over the latent dimensions, and nats add up: sum over the last axis.",
+        **TAKEN_WORDS,
     },
 )

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
+from course_utils.checks.lesson_02 import BATCH, LATENT_DIM, TAKEN_FOR, TAKEN_WORDS, encoded, over_dimensions
 from course_utils.checks.noise import check_fresh, constant_along, law_of, looks_standard_normal, sharing
 from course_utils.checks.values import Values
 
@@ -36,10 +37,10 @@ def _encoded(rng, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _examine_draw(call: Call) -> None:
-    """Some images first, and 15,000 where those were fast: a draw from a loop takes a millisecond and more."""
+    """15,000 images, but few where they are drawn one at a time: a draw from a loop takes a millisecond and more."""
     rng = np.random.default_rng()
     mean, log_variance = _encoded(rng, FIRST_BATCH)
-    if call.fastest(mean[:40], log_variance[:40]) < 0.02:
+    if not call.loops(*((mean[:n], log_variance[:n]) for n in (12, 60)), more=48):
         mean, log_variance = _encoded(rng, 15_000)
     _check_draw(call, mean, log_variance)
     _check_gradient(call.function, mean[:7], log_variance[:7])
@@ -178,28 +179,14 @@ def log_normal_density(function: Callable) -> None:
     )
 
 
-BATCH, LATENT_DIM = 11, 5
 LOG_2PI = np.log(2 * np.pi)
 
 
 def _at(rng):
-    """One entry lies 20 standard deviations out, where the density itself underflows in float32.
-
-    The log variances of the first rows are positive, where every mistaken formula is finite.
-    """
-    z, mean, log_variance = rng.normal(size=(3, BATCH, LATENT_DIM)).astype(np.float32)
-    log_variance[: BATCH - 3] = np.abs(log_variance[: BATCH - 3]) + 0.1
+    """One entry lies 20 standard deviations out, where the density itself underflows in float32."""
+    z, mean, log_variance = encoded(rng, 3)
     z[0, 0] = mean[0, 0] + 20 * np.exp(0.5 * log_variance[0, 0])
     return z, mean, log_variance
-
-
-def _rows(terms):
-    return lambda z, mean, log_variance: np.sum(terms(z, mean, log_variance), axis=-1)
-
-
-def _density_of(squared_sd):
-    """The log density with another reading of the log variance."""
-    return _rows(lambda z, mean, v: -0.5 * (LOG_2PI + np.log(squared_sd(v)) + (z - mean) ** 2 / squared_sd(v)))
 
 
 DISTANCE = "-(z - mean)^2 / (2 variance)"
@@ -212,57 +199,23 @@ DENSITY = Values(
     axes=lambda *inputs: {"batch": BATCH, "latent_dim": LATENT_DIM},
     shape=("batch",),
     sizes={"batch": BATCH, "latent_dim": LATENT_DIM},
+    stand_ins=TAKEN_FOR,
     other_forms={
-        "-log_variance / 2": {
-            "A logarithm is taken of the log variance, which is one already.": _rows(lambda z, m, v: -np.log(v) / 2),
-            "The variance stands where its logarithm belongs.": _rows(lambda z, m, v: -np.exp(v) / 2),
-            "The standard deviation stands where its logarithm belongs.": _rows(lambda z, m, v: -np.exp(v / 2) / 2),
-        },
         DISTANCE: {
-            f"The distance is {words}.": _rows(lambda z, m, v, power=power: -0.5 * (z - m) ** 2 * np.exp(-power * v))
-            for power, words in {
-                0.5: "divided by the standard deviation, not by the variance",
-                2: "divided by the variance squared: the log variance is no log standard deviation",
-                -1: "multiplied by the variance, and is to be divided by it",
-                0: "not divided by the variance",
-            }.items()
-        }
-        | {
-            "The distance is divided by the log variance, taken for the variance: use its exponential.": _rows(
-                lambda z, m, v: -0.5 * (z - m) ** 2 / v
-            ),
-            "The distance is divided by the square of the log variance, taken for the standard deviation.": _rows(
-                lambda z, m, v: -0.5 * (z - m) ** 2 / v**2
-            ),
-            "The mean is ignored: the distance is that from 0.": _rows(lambda z, m, v: -0.5 * z**2 * np.exp(-v)),
-            "z is ignored: the mean alone is squared.": _rows(lambda z, m, v: -0.5 * m**2 * np.exp(-v)),
-            "The mean is added to z, and is to be subtracted.": _rows(lambda z, m, v: -0.5 * (z + m) ** 2 * np.exp(-v)),
-            "The distance is not squared.": _rows(lambda z, m, v: -0.5 * (z - m) * np.exp(-v)),
-            "The absolute distance stands where its square belongs.": _rows(
+            "The distance is not squared.": over_dimensions(lambda z, m, v: -0.5 * (z - m) * np.exp(-v)),
+            "The absolute distance stands where its square belongs.": over_dimensions(
                 lambda z, m, v: -0.5 * np.abs(z - m) * np.exp(-v)
             ),
-            "The absolute distance in standard deviations stands where its square belongs.": _rows(
+            "The absolute distance in standard deviations is not squared.": over_dimensions(
                 lambda z, m, v: -0.5 * np.abs(z - m) * np.exp(-v / 2)
             ),
         },
     },
     mistakes={
-        "this is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to minus "
+        "This is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to minus "
         "infinity: stay with logarithms throughout.": (
-            lambda *inputs: np.exp(_density_of(np.exp)(*inputs)),
-            lambda z, mean, v: np.sum(np.exp(-0.5 * (LOG_2PI + v + (z - mean) ** 2 * np.exp(-v))), axis=-1),
-        ),
-        "the log variance is taken for the variance. It may be negative: divide by its exponential.": (
-            _density_of(lambda v: v),
-            _rows(lambda z, mean, v: -0.5 * (LOG_2PI + v + (z - mean) ** 2 / v)),
-        ),
-        "the log variance is taken for the log standard deviation: 2 ln(sd) is what you are given already.": (
-            _density_of(lambda v: np.exp(2 * v))
-        ),
-        "the log variance is taken for the standard deviation. It may be negative: it needs an exponential before it "
-        "is a spread.": (
-            _density_of(lambda v: v**2),
-            _rows(lambda z, mean, v: -0.5 * (LOG_2PI + 2 * np.log(v) + (z - mean) ** 2 / v**2)),
+            lambda z, m, v: np.exp(np.sum(-0.5 * (LOG_2PI + v + (z - m) ** 2 * np.exp(-v)), axis=-1)),
+            over_dimensions(lambda z, m, v: np.exp(-0.5 * (LOG_2PI + v + (z - m) ** 2 * np.exp(-v)))),
         ),
     },
     words={
@@ -271,6 +224,8 @@ DENSITY = Values(
         "standard deviation away it is 0.5 less.",
         "1/latent_dim": "You average over the dimensions. Densities of independent dimensions multiply, so their "
         "logarithms add: sum over the last axis.",
+        **TAKEN_WORDS,
+        "0 for log_variance": "The variance is taken for 1.",
     },
 )
 
@@ -289,7 +244,7 @@ def score_gradient(function: Callable) -> None:
     )
 
 
-FEW, SOME, MANY = 60, 400, 10_000
+FEW, MANY = 60, 10_000  # draws in a call, where they are made one at a time, and where not
 
 
 def _examine_score(call: Call) -> None:
@@ -298,8 +253,7 @@ def _examine_score(call: Call) -> None:
     kinds = [(sign * rng.uniform(1.0, 1.3), sd) for sd in rng.uniform([0.55, 1.4], [0.65, 1.8]) for sign in (1, -1)]
     kinds = [(np.float32(mean), np.float32(sd)) for mean, sd in kinds]
     check_shape(call(*kinds[0], FEW).shape, (), {"number": FEW})
-    one_by_one = call.fastest(*kinds[0], FEW) > 0.1 or call.fastest(*kinds[0], SOME) > 0.02
-    number, calls = (FEW, call.times(24, 80) // 4) if one_by_one else (MANY, 12)
+    number, calls = (FEW, 10) if call.loops((*kinds[0], 10), (*kinds[0], 60), more=50) else (MANY, 12)
     estimates = {kind: np.array([float(call(*kind, number)) for _ in range(calls)]) for kind in kinds}
     for values in estimates.values():
         call.finite(values)

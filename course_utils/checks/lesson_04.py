@@ -12,7 +12,7 @@ from course_utils.checks.bound import examine_bound
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
 from course_utils.checks.noise import chance_bound, check_fresh, lag_of_repeat
-from course_utils.checks.values import factor_name, factor_words
+from course_utils.checks.values import factor_name, factor_words, products
 
 tfd = tfp.distributions
 
@@ -346,7 +346,9 @@ def _name_factor(outputs: np.ndarray, answers: list[dict]) -> None:
         if words and fits(words):
             raise NotYet(words)
     right = np.array([answer[""][0] for answer in answers])
-    names = factor_name(outputs[1] / right[1], {"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES})
+    names = factor_name(
+        outputs[1] / right[1], products({"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES})
+    )
     if names and fits("", outputs[1] / right[1]):
         raise NotYet(f"the factor has a factor of its own. {factor_words(names, {})}")
     if abs(outputs[0] - 1) < 1e-4 and np.allclose(outputs / right, outputs[0] / right[0], rtol=0.3):

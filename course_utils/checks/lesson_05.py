@@ -60,11 +60,12 @@ def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
 
 
 def _pixels(terms):
-    return lambda images, logits: np.sum(terms(images, logits), axis=(1, 2, 3))
+    return lambda x, logits: np.sum(terms(x, logits), axis=(1, 2, 3))
 
 
-def _log_bernoulli(images, logits):
-    return images * logits - np.logaddexp(0, logits)
+def _softplus(logits):
+    """Unlike ``np.logaddexp``, of complex numbers too."""
+    return np.log(1 + np.exp(logits))
 
 
 def _clipped(floor):
@@ -77,56 +78,52 @@ def _clipped(floor):
     return terms
 
 
-UNTOLD = "the logits are read as probabilities, because the cross-entropy was not told what they are: `from_logits`."
+ONES, ZEROS = "x ln p", "(1 - x) ln(1 - p)"
 LIKELIHOOD = Values(
     terms=lambda images, logits: {
-        "x ln p": _pixels(lambda x, logits: -x * np.logaddexp(0, -logits))(images, logits),
-        "(1 - x) ln(1 - p)": _pixels(lambda x, logits: -(1 - x) * np.logaddexp(0, logits))(images, logits),
+        ONES: _pixels(lambda x, logits: -x * _softplus(-logits))(images, logits),
+        ZEROS: _pixels(lambda x, logits: -(1 - x) * _softplus(logits))(images, logits),
     },
     axes=lambda images, logits: {"batch": BATCH, "height or width": 28},
     shape=("batch",),
     sizes={"batch": BATCH, "pixels": 784, "rows": 28},
+    stand_ins={
+        "The sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer than "
+        "0.73, and the images stay grey.": lambda images, logits: (images, expit(logits.real)),
+    },
     other_forms={
-        "x ln p": {
+        ONES: {
             "Where x ln p belongs stands x * logit.": _pixels(lambda x, logits: x * logits),
             "Where ln p belongs stands p: a logarithm is missing.": _pixels(lambda x, logits: x * expit(logits)),
         },
-        "(1 - x) ln(1 - p)": {
-            "The softplus of -logit stands where that of the logit belongs.": _pixels(
-                lambda x, logits: -(1 - x) * np.logaddexp(0, -logits)
-            ),
+        ZEROS: {
             "Where ln(1 - p) belongs stands 1 - p: a logarithm is missing.": _pixels(
                 lambda x, logits: (1 - x) * expit(-logits)
             ),
-            "The factor 1 - x is missing: ln(1 - p) counts for every pixel.": _pixels(
-                lambda x, logits: -np.logaddexp(0, logits)
-            ),
+            "The factor 1 - x is missing: ln(1 - p) counts for every pixel.": _pixels(lambda x, v: -_softplus(v)),
         },
     },
     mistakes={
-        "the sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer than "
-        "0.73, and the images stay grey.": _pixels(lambda x, logits: _log_bernoulli(x, expit(logits))),
-        UNTOLD: (_pixels(_clipped(np.float32(1e-7))), _pixels(_clipped(np.float32(0)))),  # tf_keras, and Keras 3
-        "the images are inverted (1 - x): the ones are scored with the probability of a zero. Training would draw the "
-        "background.": _pixels(lambda x, logits: _log_bernoulli(1 - x, logits)),
+        "The logits are read as probabilities: the cross-entropy was not told what they are (`from_logits`).": (
+            _pixels(_clipped(np.float32(1e-7))),  # of tf_keras, then of Keras 3
+            _pixels(_clipped(np.float32(0))),
+        ),
         "x * logit is right, and the softplus is that of -logit: with the logit it is.": _pixels(
-            lambda x, logits: x * logits - np.logaddexp(0, -logits)
+            lambda x, logits: x * logits - _softplus(-logits)
         ),
-        "the softplus is added, and it is to be subtracted.": _pixels(
-            lambda x, logits: x * logits + np.logaddexp(0, logits)
-        ),
-        "the softplus is missing: x * logit alone is no log probability.": _pixels(lambda x, logits: x * logits),
-        "x * logit is missing: this is minus the softplus alone.": _pixels(lambda x, logits: -np.logaddexp(0, logits)),
-        "this is a squared error: a Gaussian likelihood, and the pixels are binary.": _pixels(
+        "The softplus is added, and it is to be subtracted.": _pixels(lambda x, v: x * v + _softplus(v)),
+        "The softplus is missing: x * logit alone is no log probability.": _pixels(lambda x, logits: x * logits),
+        "x * logit is missing: this is minus the softplus alone.": _pixels(lambda x, logits: -_softplus(logits)),
+        "This is a squared error: a Gaussian likelihood, and the pixels are binary.": _pixels(
             lambda x, logits: -((x - expit(logits)) ** 2)
         ),
     },
     words={
-        "-1": "The sign is wrong: this is the cross-entropy, minus the log-likelihood. A log probability is never "
-        "positive.",
+        "-1": "The sign is wrong: this is the cross-entropy. A log probability is never positive.",
         "1/pixels": "You take the mean over pixels. The log-likelihood of an image is the sum: with the mean the KL "
         "weighs 784 times too much, and every code falls back to the prior.",
-        "1/rows": "You average over rows or columns of the image: sum over all its pixels.",
+        "1 - images": "The images are inverted (1 - x): the ones are scored with the probability of a zero.",
+        "-logits": "The logits have the wrong sign.",
     },
 )
 
@@ -158,54 +155,58 @@ def _equally_spaced(values) -> bool:
 
 
 def _examine_grid(output: np.ndarray, number: int) -> None:
-    check_shape(
-        output.shape,
-        ("number * number", "two"),
-        {"number * number": number**2, "two": 2},
-        "One pair a row: each of `number` values on one axis with each on the other.",
-    )
-    middles = (np.arange(number) + 0.5) / number
-    quantiles = ndtri(middles)
+    hint = "One pair a row: each of `number` values on one axis with each on the other."
+    axes = {"number * number": number**2, "two": 2}
+    check_shape(output.shape, ("number * number", "two"), axes, hint)
+    quantiles = ndtri((np.arange(number) + 0.5) / number)
     if _is_grid(output, quantiles):
         return
     output = output.astype(np.float64)
-    if np.isnan(output).any():
-        raise NotYet("the function returns NaN. A quantile exists for probabilities between 0 and 1 only.")
-    axes = [np.unique(np.round(column, 3)) for column in output.T]
-    if not output.any():
-        raise NotYet("not started yet? The function returns zeros only.")
-    if np.isinf(output).any():
-        raise NotYet(
+    values = [np.unique(np.round(column, 5)) for column in output.T]
+    even = all(map(_equally_spaced, values))
+    for wrong, words in (
+        (np.isnan(output).any(), "the function returns NaN. A quantile exists for probabilities between 0 and 1 only."),
+        (not output.any(), "not started yet? The function returns zeros only."),
+        (
+            np.isinf(output).any(),
             "the quantiles 0 and 1 of a normal lie at infinity. Take the middle of each of `number` equal slices of "
-            "probability."
-        )
-    if np.allclose(output[:, 0], output[:, 1]):
-        raise NotYet(
-            "these are not all pairs: both coordinates run together, along the diagonal. Each value of one axis meets "
-            "each value of the other."
-        )
-    if all(len(values) == number and np.allclose(values, quantiles, atol=2e-3) for values in axes):
-        raise NotYet("the values are the quantiles, but these are not all pairs of them: some come twice, some never.")
-    for scale in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5)):
-        if _is_grid(output / scale, quantiles):
-            raise NotYet(f"every code is the right one times {scale:.3g}: N(0, 1) has the standard deviation 1.")
-    if 0 <= output.min() and output.max() <= 1 and all(_equally_spaced(values) for values in axes):
-        raise NotYet(
+            "probability.",
+        ),
+        (
+            np.allclose(output[:, 0], output[:, 1]),
+            "these are not all pairs: both coordinates run together, along the diagonal.",
+        ),
+        (
+            all(len(v) == number and np.allclose(v, quantiles, atol=2e-3) for v in values),
+            "the values are the quantiles, but these are not all pairs of them: some come twice, some never.",
+        ),
+        *(
+            (
+                _is_grid(output / s, quantiles),
+                f"every code is the right one times {s:.3g}, and N(0, 1) has a spread of 1.",
+            )
+            for s in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5))
+        ),
+        (
+            even and 0 <= output.min() and output.max() <= 1,
             "these are uniform quantiles, not pushed through the inverse of the normal's distribution function. They "
-            "lie in (0, 1): three quarters of the code plane are never shown."
-        )
-    if all(_equally_spaced(values) for values in axes):
-        raise NotYet(
+            "lie in (0, 1): three quarters of the code plane are never shown.",
+        ),
+        (
+            even,
             "the codes have equal spacing. The prior does not: space the probabilities equally, and the codes crowd "
-            "where the prior is dense."
-        )
-    if all(_equally_spaced(ndtr(np.unique(np.round(column, 5)))) for column in output.T):
-        raise NotYet(
+            "where the prior is dense.",
+        ),
+        (
+            all(_equally_spaced(ndtr(v)) for v in values),
             "the codes are normal quantiles, but not at (i + 0.5) / number: the slices do not all hold the same "
-            "probability."
-        )
+            "probability.",
+        ),
+    ):
+        if wrong:
+            raise NotYet(words)
     raise NotYet(
-        f"the first coordinate takes {len(axes[0])} values from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; "
+        f"the first coordinate has {len(values[0])} values from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; "
         f"the quantiles of {number} equal slices run from {quantiles[0]:.3f} to {quantiles[-1]:.3f}, in all pairs."
     )
 
@@ -252,19 +253,15 @@ def _other_times(outputs, trials):
     if len(times) != steps:
         more = f"steps {'-+'[len(times) > steps]} {abs(len(times) - steps)}"
         return f"the path has {more} points. `steps` counts the points, both ends included."
-    if np.allclose(times[[0, -1]], [1, 0], atol=1e-3):
-        return "the path is reversed: the first row must be `start`."
+    shares = f"t = {', '.join(f'{time:.3g}' for time in times[:3])}, ..., {times[-1]:.3g}"
     if times[-1] > 1.001:
-        return "the path goes on beyond `end`: with `steps` points there are steps - 1 gaps."
+        return f"the path goes on beyond `end`, {shares}: with `steps` points there are steps - 1 gaps."
     if not last:
         missing = "the end is missing" if first else "both ends are missing"
-        return (
-            f"{missing}: the path runs from t = {times[0]:.3g} to {times[-1]:.3g}. `steps` points have steps - 1 gaps."
-        )
+        return f"{missing}: {shares}. `steps` points have steps - 1 gaps."
     if not first:
         return "the start is missing: the path begins one step after it. Both ends belong to it."
-    shares = ", ".join(f"{time:.3g}" for time in times[:4])
-    return f"the points lie on the straight line, but the times are not equal steps from 0 to 1: {shares}, ..."
+    return f"the points lie on the straight line, but the times are not equal steps from 0 to 1: {shares}."
 
 
 INTERPOLATE = Values(
@@ -280,14 +277,15 @@ INTERPOLATE = Values(
         "t end": {"The end does not grow with t.": lambda start, end, steps: end + 0 * _time(steps)},
     },
     mistakes={
-        "the steps are multiplied, not added: a path through logarithms. The steps of a straight path are all equal.": (
-            lambda start, end, steps: start * (end / start) ** _time(steps),
+        "The steps are multiplied, not added: a path through logarithms. The steps of a straight path are all equal.": (
             lambda start, end, steps: np.exp((1 - _time(steps)) * np.log(start) + _time(steps) * np.log(end)),
+            lambda start, end, steps: start * (end / start) ** _time(steps),
         ),
-        "this is the path along an arc (spherical interpolation), and a straight line is asked for.": _slerp,
-        "this is the way from `start`, t * (end - start): `start` is not added.": lambda start, end, steps: (
+        "This is the path along an arc (spherical interpolation), and a straight line is asked for.": _slerp,
+        "This is the way from `start`, t * (end - start): `start` is not added.": lambda start, end, steps: (
             _time(steps) * (end - start)
         ),
     },
+    words={"end, start": "The path is reversed: the first row must be `start`."},
     explain=_other_times,
 )

@@ -48,6 +48,9 @@ def _posteriors(rng):
     return mean.astype(np.float32), rng.uniform(0.2, 2.0, (NUMBER, LATENT_DIM)).astype(np.float32)
 
 
+MEANS, SPREADS = "of the means' covariance", "of the posteriors' variance"
+
+
 def _covariance(ddof: int) -> Values:
     def between(mean, sd=None):
         return np.cov(mean, rowvar=False, ddof=ddof)
@@ -55,67 +58,64 @@ def _covariance(ddof: int) -> Values:
     def within(mean, sd):
         return np.diag(np.mean(sd**2, axis=0))
 
+    def both(mean, sd):
+        return between(mean) + within(mean, sd)
+
     return Values(
-        terms=lambda mean, sd: {
-            "of the means' covariance": between(mean),
-            "of the posteriors' variance": within(mean, sd),
-        },
+        terms=lambda mean, sd: {MEANS: between(mean.real), SPREADS: within(mean, sd)},
         axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
         shape=("latent_dim", "latent_dim"),
         sizes={"images": NUMBER, "squared deviations of the images": NUMBER - 1},
         other_forms={
-            "of the means' covariance": {
-                "The mean of the codes is not subtracted: these are second moments about the "
-                "origin.": lambda mean, sd: mean.T @ mean / (len(mean) - ddof),
+            MEANS: {
+                "The mean of the codes is not subtracted: these are second moments about the origin.": (
+                    lambda mean, sd: mean.T @ mean / (len(mean) - ddof)
+                ),
                 "Only the diagonal is there: the dimensions of the codes go together, and that is what makes a face.": (
                     lambda mean, sd: np.diag(np.diag(between(mean)))
                 ),
                 "These are correlations: the means were divided by their spread.": lambda mean, sd: np.corrcoef(
                     mean, rowvar=False
                 ),
-                "The means have lost their square: standard deviations stand where variances belong.": (
-                    lambda mean, sd: np.diag(np.std(mean, axis=0, ddof=ddof))
+                "Of the means, standard deviations stand where variances belong.": lambda mean, sd: np.diag(
+                    np.std(mean, axis=0, ddof=ddof)
                 ),
-                "Absolute values of the covariances are taken, and dimensions may well go against each other.": (
-                    lambda mean, sd: np.abs(between(mean))
-                ),
+                "Absolute values of the covariances are taken.": lambda mean, sd: np.abs(between(mean)),
             },
-            "of the posteriors' variance": {
-                "Standard deviations are added where variances belong: square them, then take the mean.": (
-                    lambda mean, sd: np.diag(np.mean(sd, axis=0))
-                ),
+            SPREADS: {
                 "The mean of the standard deviations is squared. The mean of their squares is larger: square first.": (
                     lambda mean, sd: np.diag(np.mean(sd, axis=0) ** 2)
                 ),
                 "The posterior variance is added to every entry. The dimensions of a posterior are independent: it "
-                "belongs on the diagonal, `np.diag`.": lambda mean, sd: (
-                    within(mean, sd).sum(axis=0) + 0 * within(mean, sd)
+                "belongs on the diagonal, `np.diag`.": lambda mean, sd: np.tile(
+                    np.mean(sd**2, axis=0), (LATENT_DIM, 1)
                 ),
                 "One mean variance is added to every entry: it belongs on the diagonal, one for each dimension.": (
                     lambda mean, sd: np.mean(sd**2) + 0 * within(mean, sd)
                 ),
                 "One mean variance serves all dimensions: average over the images only.": lambda mean, sd: (
-                    np.mean(sd**2) * np.eye(len(sd.T))
+                    np.mean(sd**2) * np.eye(LATENT_DIM)
                 ),
-                "The second part is the covariance of the standard deviations, and the mean of the variances belongs "
-                "there.": lambda mean, sd: np.cov(sd, rowvar=False, ddof=ddof),
-                "The second part is the variance of the standard deviations, and the mean of the variances belongs "
-                "there.": lambda mean, sd: np.diag(np.var(sd, axis=0, ddof=ddof)),
+                "The covariance of the standard deviations stands where the mean of the variances belongs.": (
+                    lambda mean, sd: np.cov(sd, rowvar=False, ddof=ddof)
+                ),
+                "The variance of the standard deviations stands where the mean of the variances belongs.": (
+                    lambda mean, sd: np.diag(np.var(sd, axis=0, ddof=ddof))
+                ),
                 "A product of the standard deviations is averaged: the dimensions of a posterior are independent.": (
                     lambda mean, sd: sd.T @ sd / len(sd)
                 ),
-                "Variances are squared once more.": lambda mean, sd: np.diag(np.mean(sd**4, axis=0)),
             },
         },
         mistakes={
-            "these are correlations: the variance of every dimension became 1.": lambda mean, sd: (
-                (between(mean) + within(mean, sd)) / np.sqrt(np.outer(*[np.diag(between(mean) + within(mean, sd))] * 2))
+            "These are correlations: the variance of every dimension became 1.": lambda mean, sd: (
+                both(mean, sd) / np.sqrt(np.outer(*[np.diag(both(mean, sd))] * 2))
             ),
-            "this is the inverse, the precision, and the covariance is asked for.": lambda mean, sd: np.linalg.inv(
-                between(mean) + within(mean, sd)
-            ),
-            "this is a root of the covariance (a Cholesky factor), not the covariance.": lambda mean, sd: (
-                np.linalg.cholesky(between(mean) + within(mean, sd))
-            ),
+            "This is the inverse, the precision: the covariance is asked for.": lambda *i: np.linalg.inv(both(*i)),
+            "This is a Cholesky factor, a root of the covariance.": lambda *i: np.linalg.cholesky(both(*i)),
+        },
+        words={
+            "sqrt(sd)": "Standard deviations are added where variances belong: square them, then take the mean.",
+            "sd^2": "Variances are squared once more.",
         },
     )

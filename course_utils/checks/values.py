@@ -1,12 +1,14 @@
-"""Exercises with one right value: compare, and say which term enters with which factor.
+"""Exercises with one right value: compare, and say what enters with which factor, or in whose place.
 
-An exercise names the terms whose sum is right. An output that is wrong is first read as the right value times a
-generic factor, then as a usual mistake, then as a sum of the terms with other factors, or with other forms of a term;
-the factors are fitted to all trials by least squares.
+An exercise names the terms whose sum is right. An output that is wrong is read as a sum of these terms, with factors
+that are fitted to all trials by least squares: of the terms as they are, or with something else in the place of an
+argument (its square, its root, its logarithm, nothing at all, another argument), in all terms or in some. The reading
+with the fewest slips is told.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,44 +24,24 @@ SENTENCES = {
     "1/ln 10": "The logarithm is the decimal one, and the natural one is needed.",
     "ln 10": "The logarithm is natural, and the decimal one is needed.",
 }
-SCALES = {"": 1.0, "2": 2.0, "1/2": 0.5}
-LOGARITHMS = {"": 1.0, "1/ln 2": 1 / LN_2, "1/ln 10": 1 / LN_10, "ln 10": LN_10}
-SIGNS = {"": 1.0, "-1": -1.0}
-
-
-def size_factors(sizes: dict[str, int]) -> dict[str, float]:
-    """One size or its inverse, or the inverse of one times another, by name: "batch", "1/batch", "batch/latent_dim"."""
-    single = {name: float(size) for name, size in sizes.items()}
-    table = {"": 1.0, **single, **{f"1/{name}": 1 / size for name, size in single.items()}}
-    for one, other in itertools.permutations(single, 2):
-        table[f"{one}/{other}"] = single[one] / single[other]
-    for one, other in itertools.combinations(single, 2):
-        table[f"1/({one} * {other})"] = 1 / single[one] / single[other]
-    return table
-
-
-def factor_name(value: float, sizes: dict[str, int], more: dict[str, float] | None = None) -> list[str] | None:
-    """The generic factors whose product is ``value``, the fewest that will do; ``[]`` for 1, None for no product."""
-    tables = (SIGNS, SCALES, LOGARITHMS, {**size_factors(sizes), **(more or {})})
-    for names in sorted(itertools.product(*tables), key=lambda names: sum(map(bool, names))):
-        product = np.prod([table[name] for table, name in zip(tables, names, strict=True)])
-        if abs(value - product) < 2e-4 * abs(product):
-            return [name for name in names if name]
-    return None
-
-
-def factor_words(names: list[str], words: dict[str, str]) -> str:
-    """Sentences for generic factors; ``words`` holds those of an exercise."""
-    sentences = []
-    for name in names:
-        over, _, under = name.rpartition("/")
-        generic = (
-            f"You average over the {under} where a sum belongs." if over == "1" else f"It is multiplied by {name}."
-        )
-        if not over and name not in SENTENCES:
-            generic = f"You sum over the {name} where a mean belongs: the value grows with its size."
-        sentences.append(words.get(name) or SENTENCES.get(name) or generic)
-    return " ".join(sentences)
+TABLES = (
+    {"": 1.0, "-1": -1.0},
+    {"": 1.0, "2": 2.0, "1/2": 0.5},
+    {"": 1.0, "1/ln 2": 1 / LN_2, "1/ln 10": 1 / LN_10, "ln 10": LN_10},
+)
+STAND_INS = {  # what usually is in the place of an argument
+    "{}^2": np.square,
+    "sqrt({})": lambda v: np.sqrt(v + 0j),
+    "exp({})": np.exp,
+    "ln({})": lambda v: np.log(v + 0j),
+    "-{}": np.negative,
+    "2 {}": lambda v: 2 * v,
+    "{} / 2": lambda v: v / 2,
+    "|{}|": np.abs,
+    "0 for {}": np.zeros_like,
+    "1 for {}": np.ones_like,
+    "1 - {}": lambda v: 1 - v,
+}
 
 
 @dataclass
@@ -68,9 +50,12 @@ class Values:
 
     Args:
         terms: ``(*inputs) -> {name: array}``, the terms of the right value, in float64, each of the output's shape.
+        stand_ins: ``{words: (*inputs) -> inputs}``, what is taken for the arguments, next to ``STAND_INS``; several as
+            a tuple.
         other_forms: ``{name: {words: (*inputs) -> array}}``, what usually stands in place of a term.
         mistakes: ``{words: (*inputs) -> array}``, answers that are wrong as a whole; several as a tuple.
-        words: sentences for generic factors of the whole, in place of the general ones.
+        words: sentences for a factor of the whole ("-1"), of a term ("KL: -1"), or for what stands in place of
+            arguments ("sqrt(sd)"), where the general one does not do.
         sizes: ``{name: size}`` of what may be summed or averaged by mistake, the same in every trial.
         factors: ``{name: value}`` of further factors of the whole, with sentences in ``words``.
         axes: ``(*inputs) -> {name: size}``, all sizes different; ``shape`` names those of the output.
@@ -80,6 +65,7 @@ class Values:
     terms: Callable
     axes: Callable = lambda *inputs: {}
     shape: tuple[str, ...] = ()
+    stand_ins: dict[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
     other_forms: dict[str, dict[str, Callable]] = field(default_factory=dict)
     mistakes: dict[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
@@ -90,26 +76,20 @@ class Values:
     def right(self, *inputs) -> np.ndarray:
         return sum(self.terms(*inputs).values())
 
-    def magnitude(self, *inputs) -> np.ndarray:
-        """Sum of the terms' absolute values: rounding errors are a share of it."""
-        return sum(np.abs(term) for term in self.terms(*inputs).values())
-
     def examine(self, call: Call, trials: Sequence[tuple]) -> None:
         """Raise NotYet unless the function returns the right value in every trial."""
         outputs = [call(*inputs) for inputs in trials]
-        exact = [[np.float64(v) if isinstance(v, np.ndarray | np.floating) else v for v in i] for i in trials]
+        exact = [tuple(np.float64(v) if isinstance(v, np.ndarray | np.floating) else v for v in i) for i in trials]
+        rights = [self.right(*inputs) for inputs in exact]
+        sizes = [sum(map(np.abs, self.terms(*inputs).values())) for inputs in exact]
         if all(
-            output.shape == self.right(*inputs).shape
-            and bool(
-                np.all(np.abs(output - self.right(*inputs)) <= tolerance(self.right(*inputs), self.magnitude(*inputs)))
-            )
-            for output, inputs in zip(outputs, exact, strict=True)
+            output.shape == right.shape and bool(np.all(np.abs(output - right) <= tolerance(right, size)))
+            for output, right, size in zip(outputs, rights, sizes, strict=True)
         ):
             return
         if not any(np.any(output) for output in outputs):
             raise NotYet("not started yet? The function returns zeros only.")
-        self._name(outputs, exact)
-        words = self.explain(outputs, exact)
+        words = self._read(call, outputs, exact) or self.explain(outputs, exact)
         if words:
             raise NotYet(words)
         for output, inputs in zip(outputs, trials, strict=True):
@@ -121,95 +101,166 @@ class Values:
             call.finite(output)
             if output.dtype.kind in "iu":
                 raise NotYet(f"the function returns whole numbers ({output.dtype}): something rounds. Use float32.")
-        raise NotYet(difference(outputs, [self.right(*inputs) for inputs in exact]))
+        raise NotYet(difference(outputs, rights))
 
-    # ---- naming ----
+    def _read(self, call: Call, outputs: list[np.ndarray], trials: list[tuple]) -> str | None:
+        reduced = self.shape != () and all(output.shape == () for output in outputs)
 
-    def _name(self, outputs: list[np.ndarray], trials: list) -> None:
-        y = np.concatenate([np.ravel(output) for output in outputs]).astype(np.float64)
-        rows = self.right(*trials[0]).shape
-        reduced = rows != () and all(output.shape == () for output in outputs)
+        def column(values: Iterable) -> np.ndarray:
+            values = np.concatenate([[np.mean(v)] if reduced else np.ravel(v) for v in values])
+            return np.where(np.abs(values.imag) < 1e-9 * np.abs(values.real) + 1e-12, values.real, np.nan)
 
-        def column(answer) -> np.ndarray:
-            values = [np.asarray(answer(*inputs), np.float64) for inputs in trials]
-            return np.concatenate([[np.mean(v)] if reduced else np.ravel(v) for v in values])
+        def whole(answer: Callable) -> list[np.ndarray]:
+            return [column(answer(*inputs) for inputs in trials)]
 
-        def fit(*answers) -> np.ndarray | None:
-            columns = [column(answer) for answer in answers]
-            return fitted(y, columns) if all(c.shape == y.shape for c in columns) else None
+        def split(inputs: Iterable[tuple]) -> list[np.ndarray]:
+            several = [self.terms(*i) for i in inputs]
+            return [column(one[name] for one in several) for name in several[0]]
 
-        def say(first: str, factor: float) -> bool:
-            names = factor_name(factor, self.sizes, self.factors)
-            if names is None:
-                return False
-            if reduced:
-                over = "sum" if "batch" in names else "average"
-                names = [name for name in names if name != "batch"]
-                first += f" You {over} over the batch, and one value for each row is asked for, shape (batch,)."
-            slips = bool(first) + len(names)
-            text = f"{first} {factor_words(names, self.words)}".strip()
-            if not text:
-                return False  # the right numbers in another shape
-            raise NotYet(f"{'two slips: ' if slips == 2 and len(names) else ''}{text[0].lower()}{text[1:]}")
+        names, plain = list(self.terms(*trials[0])), split(trials)
+        candidates = [(0, "", [sum(plain)]), (0, "", plain)]
+        candidates += [(1, words, whole(answer)) for words, many in self.mistakes.items() for answer in _tuple(many)]
+        for name, table in self.other_forms.items():
+            i = names.index(name)
+            candidates += [(1.1, words, [*plain[:i], *whole(form), *plain[i + 1 :]]) for words, form in table.items()]
+        for extra, words, stand_in in self._stand_ins(call.arguments, trials[0]):
+            other = split([stand_in(*inputs) for inputs in trials])
+            changed = [i for i in range(len(names)) if not np.array_equal(plain[i], other[i])]
+            if changed:
+                candidates.append((1 + extra, words, [sum(other)]))
+            for number in range(1, len(changed) + 1):
+                for some in itertools.combinations(changed, number):
+                    where = "" if number == len(changed) else f" In {' and '.join(names[i] for i in some)}."
+                    mixed = [other[i] if i in some else plain[i] for i in range(len(names))]
+                    candidates.append((1.2 + 0.1 * bool(where), words + where, mixed))
+        return read(column(outputs), names, candidates, self.words, self.sizes, self.factors, reduced)
 
-        def cost(factor: float) -> float:
-            """How many generic factors it takes; the batch is no slip of its own where the output is one number."""
-            names = factor_name(factor, self.sizes, self.factors)
-            return 9 if names is None else len([name for name in names if not (reduced and name == "batch")])
+    def _stand_ins(self, arguments: tuple[str, ...], inputs: tuple) -> Iterable[tuple[float, str, Callable]]:
+        """(further slips, words, inputs -> inputs): another in the place of one argument or of two; the exercise's."""
+        numbers = [i for i, value in enumerate(inputs) if isinstance(value, np.ndarray | np.floating)]
+        for places in (*((i,) for i in numbers), *itertools.combinations(numbers, 2)):
+            own = [arguments[i] for i in places]
+            for name, function in STAND_INS.items():
+                yield (
+                    0.0,
+                    self._in_place([name.format(v) for v in own], own),
+                    lambda *i, places=places, f=function: tuple(f(v) if j in places else v for j, v in enumerate(i)),
+                )
+            if len(places) == 2:
+                order = dict(zip(places, places[::-1], strict=True))
+                yield (
+                    0.0,
+                    self._in_place(own[::-1], own),
+                    lambda *i, order=order: tuple(i[order.get(j, j)] for j in range(len(i))),
+                )
 
-        readings = []  # (number of slips, words, factor of the whole)
-        for words, answers in {"": self.right, **self.mistakes}.items():
-            for answer in answers if isinstance(answers, tuple) else (answers,):
-                coefficient = fit(answer)
-                if coefficient is not None:
-                    readings.append((bool(words) + cost(coefficient[0]), words, coefficient[0]))
-        readings += self._term_readings(fit, cost, trials)
-        for slips, words, factor in sorted(readings, key=lambda reading: reading[0]):
-            if slips < 5:
-                say(words, factor)
+        for words, several in self.stand_ins.items():
+            yield from ((-0.05, words, one) for one in _tuple(several))
 
-    def _term_readings(self, fit, cost, trials) -> list[tuple]:
-        """Sums of the terms that give the output, each in its right form or another, and with a factor of its own."""
-        names, readings, fewest = list(self.terms(*trials[0])), [], 9
-        if len(names) == 1:
-            return []
-        forms = [
-            [("", lambda *inputs, name=name: self.terms(*inputs)[name]), *self.other_forms.get(name, {}).items()]
-            for name in names
-        ]
-        for choice in sorted(itertools.product(*forms), key=lambda choice: sum(bool(words) for words, _ in choice)):
-            others = [words for words, _ in choice if words]
-            if len(others) > fewest:
-                break
-            coefficients = fit(*(answer for _, answer in choice))
-            for common in () if coefficients is None else (1.0, *coefficients):
-                if abs(common) > 1e-3 and cost(common) < 9:
-                    off = [
-                        (n, c / common) for n, c in zip(names, coefficients, strict=True) if abs(c / common - 1) > 2e-3
-                    ]
-                    unnamed = sum(abs(c) > 1e-3 and cost(c) == 9 for _, c in off)
-                    slips = len(others) + len(off) + 2 * unnamed + cost(common)
-                    words = " ".join([*others, *(self._term_words(name, c) for name, c in off)])
-                    readings.append((slips + 0.1, words, common))
-                    fewest = min(fewest, slips)
-        return readings
+    def _in_place(self, made: list[str], own: list[str]) -> str:
+        each = [f"{one.split(' for ')[0]} stands where {name} belongs" for one, name in zip(made, own, strict=True)]
+        words = " and ".join(each)
+        if made[0].startswith("0"):
+            words = f"{' and '.join(own)} {'is' if len(own) == 1 else 'are'} ignored"
+        return self.words.get(", ".join(made), words + ".")
 
-    def _term_words(self, name: str, factor: float) -> str:
-        if abs(factor) < 1e-3:
-            return f"The term {name} is missing."
-        if abs(factor + 1) < 1e-3:
-            return f"The term {name} has the wrong sign."
-        if abs(factor - 2) < 2e-3:
-            return f"The term {name} is counted twice, or its 1/2 is missing."
-        if abs(factor - 0.5) < 1e-3:
-            return f"The term {name} is counted by half: its 1/2 is there twice, or its 2 is missing."
-        names = factor_name(factor, self.sizes)
-        words = f": {factor_words(names, {})}" if names else "."
-        return f"The term {name} is there {factor:.4g} times, and belongs once{words}"
+
+def _tuple(value) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+# ---- reading an output ----
+
+
+def read(y, names, candidates, words, sizes, factors=(), reduced=False) -> str | None:
+    """What is wrong, in words, by the candidate that gives ``y`` with the fewest slips; None where none does.
+
+    Args:
+        names: of the terms.
+        candidates: (slips, words, columns); a column a term, or one for the whole.
+        words, sizes, factors: as in ``Values``.
+        reduced: ``y`` is one number in place of one for each row, so that the size "batch" is no slip of its own.
+    """
+    best, fewest = None, 5.0
+    table = products(sizes, dict(factors))
+
+    def cost(factor: float) -> float:
+        found = factor_name(factor, table)
+        return 9 if found is None else len([name for name in found if not (reduced and name == "batch")])
+
+    for slips, first, columns in candidates:
+        coefficients = fitted(y, columns) if slips < fewest else None
+        if coefficients is None:
+            continue
+        for common in dict.fromkeys(coefficients if len(columns) == 1 else (1.0, *coefficients)):
+            if abs(common) < 1e-3 or cost(common) == 9:
+                continue
+            off = [(n, c / common) for n, c in zip(names, coefficients, strict=False) if abs(c / common - 1) > 2e-3]
+            unnamed = sum(abs(c) > 1e-3 and cost(c) == 9 for _, c in off)
+            total = slips + len(off) + 2 * unnamed + cost(common)
+            if total < fewest:
+                found = factor_name(common, table)
+                if reduced:
+                    over = "sum" if "batch" in found else "average"
+                    found = [name for name in found if name != "batch"]
+                    found.append(f"You {over} over the batch, and one value for each row is asked for, shape (batch,).")
+                says = [first, *(_of_term(n, c, words, table) for n, c in off), factor_words(found, words)]
+                best, fewest = " ".join(filter(None, says)), total
+    return best and best[0].lower() + best[1:]
+
+
+def _of_term(name: str, factor: float, words: dict[str, str], table: dict) -> str:
+    if abs(factor) < 1e-3:
+        return words.get(f"{name}: 0", f"The term {name} is missing.")
+    found = factor_name(factor, table) or []
+    own = [words[f"{name}: {one}"] for one in found if f"{name}: {one}" in words]
+    if found and len(own) == len(found):
+        return " ".join(own)
+    generic = {
+        "-1": f"The term {name} has the wrong sign.",
+        "2": f"The term {name} is counted twice, or its 1/2 is missing.",
+        "1/2": f"The term {name} is counted by half: its 1/2 is there twice, or its 2 is missing.",
+    }
+    if len(found) == 1 and found[0] in generic:
+        return generic[found[0]]
+    return f"The term {name} is there {factor:.4g} times, and belongs once. {factor_words(found, {})}".strip()
+
+
+def factor_words(names: list[str], words: dict[str, str]) -> str:
+    """Sentences for generic factors; ``words`` holds those of an exercise."""
+    sentences = []
+    for name in names:
+        over, _, under = name.rpartition("/")
+        generic = (
+            f"You average over the {under} where a sum belongs." if over == "1" else f"It is multiplied by {name}."
+        )
+        if not over and name not in SENTENCES:
+            generic = name if name.endswith(".") else f"You sum over the {name} where a mean belongs."
+        sentences.append(words.get(name) or SENTENCES.get(name) or generic)
+    return " ".join(sentences)
+
+
+def products(sizes: dict[str, int], more: dict[str, float] | None = None) -> dict[tuple[str, ...], float]:
+    """Products of a sign, a 2, a logarithm's base, and one of: a size, its inverse, a ratio, one of ``more``."""
+    last = {"": 1.0, **sizes, **(more or {})}
+    last |= {f"1/{under}": 1 / size for under, size in sizes.items()}
+    last |= {f"{a}/{b}": sizes[a] / sizes[b] for a, b in itertools.permutations(sizes, 2)}
+    table = {}
+    for names in sorted(itertools.product(*TABLES, last), key=lambda names: sum(map(bool, names))):
+        table[tuple(filter(None, names))] = math.prod(t[name] for t, name in zip((*TABLES, last), names, strict=True))
+    return table
+
+
+def factor_name(value: float, table: dict[tuple[str, ...], float]) -> list[str] | None:
+    """The generic factors whose product is ``value``, the fewest that will do; ``[]`` for 1, None for no product."""
+    for names, product in table.items():
+        if abs(value - product) < 2e-4 * abs(product):
+            return list(names)
+    return None
 
 
 def tolerance(value: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """Float32's, for sums of some hundred terms."""
+    """Float32's, for sums of some hundred terms whose absolute values sum to ``magnitude``."""
     return 1e-4 * np.abs(value) + 1e-5 * magnitude + 3e-6
 
 
@@ -218,6 +269,8 @@ def fitted(y: np.ndarray, columns: list[np.ndarray]) -> np.ndarray | None:
 
     The columns may be infinite only where ``y`` is, and something must be where ``y`` is.
     """
+    if any(column.shape != y.shape for column in columns):
+        return None
     inside = np.isfinite(y)
     table = np.stack(columns, axis=-1)
     finite = np.isfinite(table).all(axis=-1)

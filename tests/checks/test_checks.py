@@ -616,7 +616,7 @@ MISTAKES = {
         ],
         "for the log standard": [lambda z, m, ls: right_log_normal(z, m, 2 * ls)],
         "for the standard": [lambda z, m, s: np.sum(norm.logpdf(z, m, s), -1)],
-        "not by the variance": [
+        "where the variance belongs": [
             lambda z, m, lv: -0.5 * tf.reduce_sum(LOG_2PI + lv + (z - m) ** 2 / tf.exp(lv / 2), -1)
         ],
         "sum over the batch": [lambda z, m, lv: tf.reduce_sum(normal_terms(z, m, lv))],

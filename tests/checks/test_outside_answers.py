@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 import tf_keras as keras
 
 from course_utils import checks
-from course_utils.checks import bound, calling, judging, lesson_03
+from course_utils.checks import bound, judging, lesson_03
 
 tfd = tfp.distributions
 LN_2, LOG_2PI = math.log(2), math.log(2 * math.pi)
@@ -403,13 +403,23 @@ def test_right_answers_from_outside_pass_in_time(capsys, monkeypatch, check, fun
     """With less to do than in a lesson, but for one of them."""
     if function is not row_by_row:
         monkeypatch.setattr(bound, "BATCH", 3)
-        monkeypatch.setattr(calling, "PATIENCE", 0.5)
         monkeypatch.setattr(lesson_03, "FEW", 8)
         monkeypatch.setattr(lesson_03, "FIRST_BATCH", 60)
     start = time.process_time()
     line = said(capsys, check, function)
     assert line.startswith("Right. "), line
     assert time.process_time() - start < 30
+
+
+@pytest.mark.parametrize("number", [60, 100])
+def test_the_draws_asked_for_do_not_depend_on_the_machine(capsys, monkeypatch, number):
+    """A slow function that makes always as many draws is asked for many all the same."""
+
+    def slow(mean, sd, _):
+        time.sleep(0.03)
+        return tf.reduce_mean(score(mean, sd, tf.random.normal([number], mean, sd)))
+
+    assert "scatter too much" in said(capsys, "score_gradient", slow)
 
 
 # ---- the time limit ----
