@@ -47,6 +47,16 @@ def test_workflows_run_what_there_is():
             assert (ROOT / script).exists(), script
 
 
+def test_tools_find_each_other_when_they_are_started_by_their_path():
+    """`python tools/site.py` has tools/ on its path, and not the folder around it."""
+    for path in (ROOT / "tools").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        both = re.findall(
+            r"^( *)if __package__:.*\n\1    from tools.* import .+\n\1else:\n\1    (?:import|from) ", text, re.M
+        )
+        assert len(both) == len(re.findall(r"^ *(?:from|import) tools\b", text, re.M)), path.name
+
+
 def test_every_python_and_both_ends_of_tensorflow_are_tested():
     text, project = read(".github", "workflows", "test.yml"), read("pyproject.toml")
     pythons = re.findall(r'"(3\.\d+)"', re.search(r"python: \[.*\]", text)[0])

@@ -124,14 +124,15 @@ CHECK = """() => {
     };
     const slide = Reveal.getCurrentSlide(), problems = [];
     const scale = Reveal.getScale(), frame = {right: 1281, bottom: 721};
-    for (const element of slide.querySelectorAll('h1, h2, p, li, img, math, math *, pre, table, .live')) {
+    for (const element of slide.querySelectorAll('h1, h2, p, li, img, math, math *, pre, table, .live, ' +
+            '.vae-explorer :is(h3, canvas, button, figcaption, label, output)')) {
         if (element.closest('aside')) continue;
         const box = element.getBoundingClientRect();
         if (box.width === 0) continue;
         if (box.right > frame.right || box.bottom > frame.bottom || box.left < -1 || box.top < -1)
             problems.push(`overflow: ${element.tagName} ${element.textContent.slice(0, 40)} ${box.bottom}`);
         if (element.tagName === 'IMG' && !(element.complete && element.naturalWidth > 0)) problems.push('broken image');
-        if (element.tagName === 'IMG' || element.parentElement.closest('math')) continue;
+        if (['IMG', 'CANVAS'].includes(element.tagName) || element.parentElement.closest('math')) continue;
         const style = getComputedStyle(element), size = parseFloat(style.fontSize) * scale;
         const words = element.textContent.slice(0, 40);
         if (words.trim() && size < 26) problems.push(`small: ${size} ${words}`);
@@ -180,6 +181,75 @@ def test_in_a_browser_nothing_is_requested_overflows_or_fails(path, built, chrom
     context.close()
 
 
+EXPLORERS = [
+    (path, name) for path in DECKS for name in re.findall(r"^::: \{#(\w+) \.explorer\}", path.read_text("utf-8"), re.M)
+]
+
+
+def test_the_decks_of_the_plane_carry_it():
+    assert {"05_fashion_mnist_vae": "plane"}.items() <= {path.stem: name for path, name in EXPLORERS}.items()
+
+
+@pytest.mark.parametrize("path, name", EXPLORERS, ids=lambda value: getattr(value, "stem", value))
+def test_an_explorer_in_a_slide_follows_hand_and_keys_and_the_slide_stays(path, name, built, chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, offline=True, has_touch=True)
+    page = context.new_page()
+    page.goto(built(path).as_uri())
+    page.wait_for_selector(f"#{name} .vae-explorer[data-images]", state="attached")
+    index = page.evaluate(f"Reveal.getSlides().findIndex(slide => slide.querySelector('#{name}'))")
+    page.evaluate(f"Reveal.slide({index})")
+
+    def now():
+        page.wait_for_timeout(600)
+        here = page.evaluate("Reveal.getIndices().h")
+        return here, np.array(page.get_attribute(f"#{name} .vae-explorer", "data-code").split(), float)
+
+    plane = page.locator(f"#{name} .plane canvas")
+    box = plane.bounding_box()
+    assert page.locator(f"#{name}").is_visible() and not page.locator(".explorer > p img").is_visible()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.3 * box["height"], steps=4)
+    page.mouse.up()
+    codes = [now()[1]]
+    if len(codes[0]) == 2:
+        assert abs(codes[0][0] / codes[0][1] - 0.6 / 0.4) < 0.05, "a slide is scaled, and the point is under the hand"
+    finger = context.new_cdp_session(page)
+
+    def swipe(y):
+        for kind, x in (("touchStart", 500), ("touchMove", 350), ("touchMove", 200), ("touchEnd", None)):
+            points = [{"x": x, "y": y}] if x else []
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    swipe(60)
+    assert now()[0] == index + 1, "beside the explorer a finger turns the slide"
+    page.evaluate(f"Reveal.slide({index})")
+    acts = [
+        lambda: swipe(500),
+        *(functools.partial(page.keyboard.press, key) for key in ("ArrowRight", "ArrowDown", "Home")),
+    ]
+    for act in acts:
+        act()
+        here, code = now()
+        assert here == index, "the slide was turned"
+        assert np.abs(code - codes[-1]).max() > 0.05
+        codes.append(code)
+    page.keyboard.press("PageDown")  # as a lecturer's clicker
+    assert now()[0] == index + 1
+    page.evaluate(f"Reveal.slide({index})")
+    page.locator(f"#{name} .examples button").last.press(" ")
+    page.wait_for_selector(f"#{name} .draws canvas:nth-child(6)")
+    assert now()[0] == index
+    problems = page.evaluate(CHECK)
+    assert not problems
+    for slider in page.locator(f"#{name} .sliders input").all()[-1:]:
+        slider.press("ArrowRight")
+        assert now()[0] == index
+        slider.press("PageDown")
+        assert now()[0] == index + 1
+    context.close()
+
+
 @decks
 def test_a_pdf_has_as_many_pages_as_slides(path, built, chromium):
     pypdf = pytest.importorskip("pypdf")
@@ -188,3 +258,5 @@ def test_a_pdf_has_as_many_pages_as_slides(path, built, chromium):
 
     slides.print_to(page, built(path), built(path).with_suffix(".pdf"))
     assert len(pypdf.PdfReader(built(path).with_suffix(".pdf")).pages) == len(slides_of(path)) + 1
+    for place in page.locator(".explorer").all():
+        assert place.locator("p img").first.is_visible() and not place.locator(".vae-explorer").is_visible()

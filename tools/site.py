@@ -84,13 +84,27 @@ def build(decks: Path, out: Path = OUT) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     if build_main(["-W", "--keep-going", "-q", "-d", str(source / "doctrees"), str(source), str(out)]):
         raise SystemExit("The site was not built: each warning above is to be mended.")
-    return out / "index.html"
+    first = out / "index.html"
+    first.write_text(with_explorer(first.read_text(encoding="utf-8")), encoding="utf-8")
+    return first
+
+
+def with_explorer(page: str) -> str:
+    """The first page with the plane in it, which stands for nothing that Sphinx could search or link."""
+    if __package__:
+        from tools import explorers
+    else:
+        import explorers
+    before, end, after = page.rpartition("</body>")
+    return before + explorers.script("plane") + end + after
 
 
 def current_decks() -> Path:
     """The folder of the decks, each built anew if a page or a notebook that it is made from is younger."""
-    from tools import slides
-
+    if __package__:
+        from tools import slides
+    else:
+        import slides
     youngest = max(path.stat().st_mtime for path in (ROOT / "notebooks").glob("*.ipynb"))
     for path in sorted((ROOT / "slides").glob("[0-9]*.md")):
         deck = slides.OUT / f"{path.stem}.html"

@@ -30,6 +30,15 @@ DARK = """
 addEventListener("keydown", event => { if (event.key === "d") document.documentElement.classList.toggle("dark"); });
 if (new URLSearchParams(location.search).has("dark")) document.documentElement.classList.add("dark");
 """
+# Page keys, which a lecturer's clicker sends, turn the slide even when a slider was moved last.
+CLICKER = """<script>
+document.addEventListener("keydown", event => {
+  if (!/^Page(Up|Down)$/.test(event.key) || !event.target.closest(".vae-explorer")) return;
+  event.preventDefault();
+  event.target.blur();
+}, true);
+</script>
+"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -94,6 +103,21 @@ def filled(source: str, folder: Path) -> str:
     return re.sub(r"!\[\]\(<([0-9A]\d): (.+?)>\)(?:\{part=(\d+)-(\d+)\})?", image, source)
 
 
+def with_explorers(page: str) -> str:
+    """A built deck in which a block such as `::: {#plane .explorer}` is alive: its picture is left to the PDF."""
+    names = re.findall(r'<div id="(\w+)" class="explorer">', page)
+    if not names:
+        return page
+    if __package__:  # here, because it loads TensorFlow
+        from tools import explorers
+    else:
+        import explorers
+    for name in names:
+        page = page.replace(f'<div id="{name}" class="explorer">', f'<div class="explorer"><div id="{name}"></div>')
+    page, end, rest = page.rpartition("</body>")  # the last one: reveal.js has others in its texts
+    return "".join([page, *map(explorers.script, names), CLICKER, end, rest])
+
+
 def build(path: Path) -> Path:
     """One deck to one HTML file that needs no network, no font and nothing beside it."""
     reveal = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
@@ -131,6 +155,7 @@ def build(path: Path) -> Path:
             extra_args=["--standalone", "--embed-resources", "--mathml", "--slide-level=2", "-H", str(header)]
             + [f"--variable={name}:{value}" for name, value in options.items()],
         )
+    target.write_text(with_explorers(target.read_text(encoding="utf-8")), encoding="utf-8")
     return target
 
 

@@ -5,7 +5,8 @@ function lookOf({payload, root, find, view, engine, state, quiet}) {
 
   function draw() {
     const style = getComputedStyle(root), dark = root.dataset.theme === "dark";
-    const shown = {dark, ink: style.color, paper: style.getPropertyValue("--plane"), codes: look.codes};
+    const letters = parseFloat(style.fontSize), paper = style.getPropertyValue("--plane");
+    const shown = {dark, paper, letters, ink: style.color, codes: look.codes};
     view.draw(state.values, state.posterior, {...shown, landscape: look.landscape ? look.tiles : null});
   }
 
@@ -63,7 +64,7 @@ function lookOf({payload, root, find, view, engine, state, quiet}) {
   preference.addEventListener("change", theme);
   const size = new ResizeObserver(() => {
     const pixels = plane.clientWidth;
-    root.classList.toggle("wide", root.clientWidth >= 640);
+    if (root.clientWidth) root.classList.toggle("wide", root.clientWidth >= 640); // none while it is hidden
     if (pixels) { view.resize(pixels, Math.min(2, devicePixelRatio || 1)); draw(); }
   });
   size.observe(root);

@@ -48,7 +48,7 @@ def payload_of(model, images, labels, class_names, directions, along, where: str
     networks = _networks(model, floats[0][:20], codes[:20], where)
     axes = _axes(codes, along, where)
     places = codes @ np.array(list(axes.values())).T
-    examples = [int(chosen[0])] if labels is None else _one_of_each(labels)
+    examples = chosen[:1] if labels is None else chosen[_typical(codes, labels[chosen])]
     return networks | {
         "shape": shape,
         "latent_dim": latent_dim,
@@ -172,8 +172,13 @@ def _network(part, where):
     return part.layers[0]
 
 
-def _one_of_each(labels) -> list[int]:
-    return [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+def _typical(codes, labels) -> list[int]:
+    """Of each class the image whose code is nearest to the class's median."""
+    found = []
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        found.append(int(own[np.linalg.norm(codes[own] - np.median(codes[own], axis=0), axis=1).argmin()]))
+    return found
 
 
 def picture(image) -> str:

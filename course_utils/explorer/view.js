@@ -14,13 +14,13 @@ function planeView(canvas, payload) {
   let side = 0, cache = null;
   const across = x => (x / reach + 1) / 2 * side, up = y => (1 - y / reach) / 2 * side;
 
-  // A colour that can be seen on this page: dark ones are mixed with white on a dark page.
-  function colour(label, dark) {
+  // A colour that can be seen on this page: dark ones are mixed with white on a dark page; letters are darker on a light one.
+  function colour(label, dark, letters = false) {
     if (label === null) return dark ? "#7cc4f0" : "#0072b2";
     const parts = [1, 3, 5].map(i => parseInt(payload.colours[label].slice(i, i + 2), 16));
     const light = (0.3 * parts[0] + 0.59 * parts[1] + 0.11 * parts[2]) / 255;
-    const share = dark ? Math.max(0, 0.68 - light) : 0;
-    return `rgb(${parts.map(part => Math.round(part + (255 - part) * share)).join()})`;
+    const share = dark ? Math.max(0, 0.68 - light) : 0, shade = letters && !dark ? Math.min(1, 0.42 / light) : 1;
+    return `rgb(${parts.map(part => Math.round(shade * (part + (255 - part) * share))).join()})`;
   }
 
   function disc(context, x, y, radius, fill, line, thickness = 1.5) {
@@ -30,7 +30,7 @@ function planeView(canvas, payload) {
     if (line) { context.strokeStyle = line; context.lineWidth = thickness; context.stroke(); }
   }
 
-  function ground(context, {dark, ink, paper, landscape, codes}) {
+  function ground(context, {dark, ink, paper, landscape, codes, letters}) {
     context.fillStyle = paper;
     context.fillRect(0, 0, side, side);
     if (landscape) {
@@ -50,23 +50,24 @@ function planeView(canvas, payload) {
     for (let i = 0; codes && i < number; i++)
       disc(context, across(at(i, 0)), up(at(i, 1)), size, colour(payload.labels ? payload.labels[i] : null, dark || landscape));
     context.globalAlpha = 1;
-    context.font = `600 ${Math.round(Math.max(11, side / 36))}px system-ui, sans-serif`;
+    context.font = `600 ${Math.round(Math.max(0.75 * letters, side / 36))}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";
-    const height = side / 24, places = [];
+    const height = Math.max(letters, side / 24), places = [];
     for (const {name, label, x, y} of codes ? medians : []) {
       const half = context.measureText(name).width / 2, px = Math.min(side - half - 6, Math.max(half + 6, across(x)));
-      let py = up(y), moved = 0;
-      while (moved++ < 12 && places.some(p => Math.abs(p.px - px) < p.half + half && Math.abs(p.py - py) < height)) py += height / 2;
+      const taken = py => places.some(p => Math.abs(p.px - px) < p.half + half && Math.abs(p.py - py) < height);
+      let py = up(y);
+      for (let n = 1; taken(py) && n < 40; n++) py += (n % 2 ? n : -n) * height / 3; // as near as there is room
       places.push({px, py, half});
       context.lineWidth = 4;
       context.strokeStyle = dark || landscape ? "#101418" : "#fff";
       context.strokeText(name, px, py);
-      context.fillStyle = dark || landscape ? colour(label, true) : colour(label, false);
+      context.fillStyle = colour(label, Boolean(dark || landscape), true);
       context.fillText(name, px, py);
     }
-    context.font = "12px system-ui, sans-serif";
+    context.font = `${Math.round(0.8 * letters)}px system-ui, sans-serif`;
     for (const sigma of side / reach > 60 ? [1, 2] : []) { // of the prior, where codes are few and there is room
       const diagonal = sigma * Math.SQRT1_2;
       context.lineWidth = 4;

@@ -68,9 +68,12 @@ def test_a_page_follows_hand_and_keys_without_a_request(chromium, binary_plane):
     sheet.keyboard.press("Home")
     np.testing.assert_array_equal(settled(sheet)[0], 0)
 
-    # An example, a binary image here, lands where TensorFlow says.
+    # An example, of the second class the most typical image, and binary here, lands where TensorFlow says.
+    own = (images[1::3] > 127).astype(np.float32)
+    means = vae.encoder(own).mean().numpy()
+    chosen = int(np.linalg.norm(means - np.median(means, axis=0), axis=1).argmin())
     sheet.click(".examples button:nth-child(2)")
-    posterior = vae.encoder((images[1:2] > 127).astype(np.float32))
+    posterior = vae.encoder(own[chosen : chosen + 1])
     sheet.wait_for_selector(".draws canvas:nth-child(6)")
     code, pixels = settled(sheet)
     np.testing.assert_allclose(code, posterior.mean()[0], atol=1e-3)
@@ -161,7 +164,8 @@ def test_axes_along_principal_directions_with_a_direction_that_leans_on_them(chr
     # An image lands at its code; with one, the ellipse is that of the posterior along the axes.
     sheet.click(".examples button:nth-child(1)")
     sheet.wait_for_selector(".draws canvas:nth-child(6)")
-    np.testing.assert_allclose(settled(sheet)[0], means[0], atol=1e-3)
+    landed = settled(sheet)[0]
+    assert np.abs(means[::3] - landed).max(axis=1).min() < 1e-3 < np.abs(means - dragged).max(axis=1).min()
     sheet.context.close()
 
 
