@@ -193,6 +193,31 @@ def test_the_first_page_shows_the_film_and_leads_to_the_first_lesson_and_on(visi
     assert tab.locator("button.copybtn").count() > 10
 
 
+def test_the_first_page_has_the_plane_under_the_finger(visit):
+    open_page, wrong = visit
+    tab = open_page("index.html")
+    for width in (1280, 390):
+        tab.set_viewport_size({"width": width, "height": 844})
+        tab.wait_for_selector("#plane .vae-explorer[data-images]")
+        plane = tab.locator("#plane .plane canvas")
+        plane.scroll_into_view_if_needed()
+        plane.click(position={"x": 60, "y": 200})
+        tab.wait_for_timeout(600)
+        there = tab.get_attribute("#plane .vae-explorer", "data-code")
+        picture = tab.locator("#plane .decoded canvas").evaluate("canvas => canvas.toDataURL()")
+        plane.click(position={"x": 250, "y": 120})
+        plane.press("ArrowRight")
+        tab.wait_for_timeout(600)
+        assert tab.get_attribute("#plane .vae-explorer", "data-code") != there
+        assert tab.locator("#plane .decoded canvas").evaluate("canvas => canvas.toDataURL()") != picture
+        assert "nearest images" in tab.inner_text("#plane .words")
+        frame = tab.locator("#plane .vae-explorer").bounding_box()
+        for part in tab.locator("#plane .vae-explorer :is(canvas, button, p, h3, label)").all():
+            box = part.bounding_box()
+            assert not box or box["x"] + box["width"] <= frame["x"] + frame["width"], part.evaluate("e => e.outerHTML")
+    assert not wrong
+
+
 def test_a_self_test_answers_on_the_site(visit):
     open_page, wrong = visit
     tab = open_page("notebooks/02_kl_divergence.html")

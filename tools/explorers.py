@@ -45,7 +45,7 @@ def renew() -> None:
     """Train the plane, and keep it with garments that it was not trained on, as they are for it: binary."""
     runtime.set_seed()
     fashion, vae = data.load_fashion_mnist(source="real"), plane_model()
-    training.fit(vae, data.binarise(fashion.train_images), epochs=10, peak_rate=1e-3, batch_size=128)
+    training.fit(vae, data.binarise(fashion.train_images), epochs=10, peak_rate=3e-3, batch_size=128)
     weights = {f"weight{i}": weight.astype(np.float16) for i, weight in enumerate(vae.get_weights())}
     bits = np.packbits(fashion.test_images[:GARMENTS].reshape(GARMENTS, -1) > 127, axis=1)
     FOLDER.mkdir(exist_ok=True)

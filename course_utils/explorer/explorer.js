@@ -25,7 +25,7 @@ const SKELETON = `
 function render({model, el}) {
   const payload = JSON.parse(model.get("payload")), flat = payload.latent_dim === 2;
   const words = {role: "region", "aria-label": "Explorer of a variational autoencoder"}; // a <section> is a slide to reveal.js
-  const root = element("div", {className: "vae-explorer wide", innerHTML: SKELETON}, words), find = name => root.querySelector(name);
+  const root = element("div", {className: "vae-explorer wide roomy", innerHTML: SKELETON}, words), find = name => root.querySelector(name);
   el.replaceChildren(root);
   keepKeys(root);
   const plane = find(".plane canvas"), engine = engineOf(payload), view = planeView(plane, payload), state = stateOf(payload);

@@ -64,7 +64,8 @@ function lookOf({payload, root, find, view, engine, state, quiet}) {
   preference.addEventListener("change", theme);
   const size = new ResizeObserver(() => {
     const pixels = plane.clientWidth;
-    if (root.clientWidth) root.classList.toggle("wide", root.clientWidth >= 640); // none while it is hidden
+    for (const [name, least] of [["wide", 640], ["roomy", 900]]) // nothing is known while it is hidden
+      if (root.clientWidth) root.classList.toggle(name, root.clientWidth >= least);
     if (pixels) { view.resize(pixels, Math.min(2, devicePixelRatio || 1)); draw(); }
   });
   size.observe(root);
