@@ -1,10 +1,12 @@
 """Drive JupyterLab as a reader does: python tools/clients.py [05 06]. Needs Chromium or Chrome; a few minutes a lesson.
 
 Opens a lesson from the file browser, runs all cells at the smoke budget, and looks: no cell failed, films move,
-exercises answer, the self-test reacts to a click, solutions stay collapsed. Pictures of what was seen: build/clients/.
+exercises answer, the self-test reacts to a click, solutions stay collapsed, and the explorer shows what the kernel's
+model decodes. Pictures of what was seen: build/clients/.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -26,10 +28,22 @@ TO_RUN = (
     f"{CELLS}.filter(cell => cell.cell_type === 'code' && cell.source.trim() && cell.execution_count === null).length"
 )
 HAS_FILM = "(cell.metadata.tags || []).some(tag => /^(film|front-walk|front-directions)$/.test(tag))"
+HAS_EXPLORER = rf"{CELLS}.some(cell => /^explorer\.plane\(/m.test(cell.source))"
 SHOW = """index => {
     const content = window.jupyterapp.shell.currentWidget.content;
     content.activeCellIndex = index;
     return content.scrollToItem(index, 'start');
+}"""
+ACTIVE = "window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+RED = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, i) => i % 4 === 0);
+}"""
+ASK = """async expression => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({code: "", silent: true, user_expressions: {x: expression}});
+    const {data, evalue} = (await asked.done).content.user_expressions.x;
+    return data ? data["text/plain"] : evalue;
 }"""
 
 
@@ -64,6 +78,41 @@ def cell_at(page: Page, index: int):
     return page.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
 
 
+def check_explorer(page: Page, lesson: str) -> str:
+    """Drag the point of a live widget and move it by keys; the picture must be what the kernel's model decodes."""
+    index = index_of(page, r"/^explorer\.plane\(/m.test(cell.source)")
+    model = page.evaluate(f"/^explorer\\.plane\\((.+?), /m.exec({CELLS}[{index}].source)[1]")
+    cell = cell_at(page, index)
+    cell.locator(".vae-explorer[data-images]").wait_for()
+    plane = cell.locator(".plane canvas")
+    plane.scroll_into_view_if_needed()
+    box, active = plane.bounding_box(), page.evaluate(ACTIVE)
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    seen = []
+    for share in (0.6, 0.7, 0.8):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.4 * box["height"])
+        page.wait_for_timeout(700)
+        seen.append(cell.locator(".vae-explorer").get_attribute("data-code"))
+    page.mouse.up()
+    for key in ("ArrowDown", "ArrowLeft", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(700)
+        seen.append(cell.locator(".vae-explorer").get_attribute("data-code"))
+    assert len(set(seen)) == 6, "the point did not follow hand and keys"
+    assert page.evaluate(ACTIVE) == active, "the keys moved the notebook's cells too"
+    page.screenshot(path=OUT / f"{lesson}_explorer.png")
+    code = [float(part) for part in seen[-1].split()]
+    shown = cell.locator(".decoded canvas").evaluate(RED)
+    says = page.evaluate(
+        ASK, f"({model}).decoder(np.array([{code}], np.float32)).mean().numpy()[..., 0].ravel().tolist()"
+    )
+    expected = json.loads(says)
+    worst = max(abs(one - 255 * other) for one, other in zip(shown, expected, strict=True))
+    assert worst < 0.6 and max(expected) - min(expected) > 0.1, worst
+    return f"the explorer follows hand and keys and decodes as the kernel does, to {worst:.2f}/255, "
+
+
 def check(page: Page, address: str, path: Path) -> None:
     lesson = path.stem[:2]
     page.goto(f"{address}/lab?reset")
@@ -96,6 +145,7 @@ def check(page: Page, address: str, path: Path) -> None:
         said = page.evaluate(f"{CELLS}[{index}].outputs.map(output => output.text || '').join('')")
         assert said.strip(), f"the check in cell {index} says nothing"
 
+    explored = check_explorer(page, lesson) if page.evaluate(HAS_EXPLORER) else ""
     question = index_of(page, "(cell.metadata.tags || []).includes('self-test')")
     quiz = cell_at(page, question)
     quiz.locator(".MCButton").first.click()
@@ -114,7 +164,7 @@ def check(page: Page, address: str, path: Path) -> None:
         assert solution.locator(".jp-InputPlaceholder").count() and not solution.locator(".cm-editor:visible").count()
     page.screenshot(path=OUT / f"{lesson}_end.png")
     print(
-        f"lesson {lesson}: ran, films move, {len(answers)} checks speak, self-test says '{feedback}', "
+        f"lesson {lesson}: ran, films move, {len(answers)} checks speak, {explored}self-test says '{feedback}', "
         f"{len(solutions)} solutions collapsed",
         flush=True,
     )
