@@ -13,7 +13,7 @@ from course_utils import drawn
 from course_utils.data import archive_download, image_files, labelling, prepared, resizing
 from course_utils.data.avatar_set import OWN, SETS, AvatarSet, avatars_of
 from course_utils.data.cache import DataError, caches, named_path, remedy, shelf, shelved, store_of
-from course_utils.data.data_dir import data_dir, kind_of, passed_over
+from course_utils.data.data_dir import data_dir, drawn_asked, kind_of, passed_over
 
 SOURCES = ("auto", "real", "drawn")
 DRAWN_NUMBER, DRAWN_SEED = 4_000, 20_131_220
@@ -45,6 +45,8 @@ def load_cartoonset(
     _refuse_wrong(source, folder, download, limit)
     if source == "drawn":
         return _drawn(limit, "source='drawn' was asked for")
+    if source == "auto" and folder is download is None and (reason := drawn_asked()):
+        return _drawn(limit, reason)
     wanted = (f"cartoonset{download}",) if download else tuple(SETS)
     found = _in_folder(folder, wanted)
     if found:

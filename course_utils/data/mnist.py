@@ -1,8 +1,8 @@
 """MNIST and Fashion-MNIST as arrays: from your folder, the cache, a download, or drawn in code, in this order.
 
 `COURSE_DATA_DIR` names a folder of yours with `mnist/` and `fashion-mnist/`, each with the four official `.gz` files.
-It is only read, and where it lacks the folder that is wanted, a warning says so. `COURSE_CACHE_DIR` moves the cache,
-which otherwise lies where the operating system keeps caches.
+It is only read, and where it lacks the folder that is wanted, a warning says so; `COURSE_DATA_DIR=drawn` asks for drawn
+images. `COURSE_CACHE_DIR` moves the cache, which otherwise lies where the operating system keeps caches.
 Every file is checked against its known md5 before it is used. Print the loaded set: it says where it comes from.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from course_utils import drawn
 from course_utils.data.cache import DataError, caches, locked
-from course_utils.data.data_dir import passed_over
+from course_utils.data.data_dir import drawn_asked, passed_over
 from course_utils.data.mnist_files import FILES, CacheUnreadable, from_cache_or_download, from_folder
 
 SOURCES = ("auto", "real", "drawn")
@@ -87,6 +87,8 @@ def _load(key: str, source: str) -> ImageSet:
         raise ValueError(f"source must be one of {', '.join(map(repr, SOURCES))}, not {source!r}.")
     if source == "drawn":
         return _drawn(key, "source='drawn' was asked for")
+    if source == "auto" and (reason := drawn_asked()):
+        return _drawn(key, reason)
     arrays, place = from_folder(key), "folder"
     if arrays is None:
         try:

@@ -149,3 +149,17 @@ def test_make_it_writable_or_set_another_cache(ordinary, monkeypatch):
         check(data.load_cartoonset(folder=folder))
     (store / "images.bin").chmod(0o600)
     check(data.load_cartoonset(folder=folder))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_drawn_images_can_be_asked_for_by_the_setting_and_nothing_is_fetched(load, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_DIR", "drawn")
+    monkeypatch.setattr("requests.Session.request", lambda *arguments, **named: pytest.fail("asked the network"))
+    images = load()
+    assert not images.is_real and images.reason == "COURSE_DATA_DIR=drawn was asked for"
+    assert load("drawn").reason == "source='drawn' was asked for"
+
+
+def test_a_folder_that_is_named_in_the_call_wins_over_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA_DIR", "drawn")
+    check(data.load_cartoonset(folder=put(tmp_path / "some", FILES)))
