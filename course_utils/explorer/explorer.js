@@ -55,10 +55,9 @@ function render({model, el}) {
   }
 
   function speak() {
-    const {distance, of, votes} = view.near(state.values), part = value => value.toFixed(2).replace("-", "−");
+    const {far, of, votes} = view.near(state.values), part = value => value.toFixed(2).replace("-", "−");
     const kinds = votes.slice(0, 3).map(([name, number]) => `${name} ${number}`).join(", ");
     const place = `(${part(state.values[0])}, ${part(state.values[1])})`;
-    const far = distance > (flat ? 0.35 : 0.8 * Math.sqrt(state.values.length));
     const warning = far ? " Far from every code: the decoder was never asked for this." : "";
     const words = (kinds ? `At ${place}, the ${of} nearest images: ${kinds}.` : `At ${place}.`) + warning;
     find(".decoded canvas").setAttribute("aria-label", `The decoded image. ${words}`);

@@ -2,15 +2,15 @@
 
 const dot = (values, vector) => vector.reduce((sum, part, i) => sum + part * values[i], 0);
 
-// A code is what was left behind (zeros, or the mean of a given image's posterior), with other coordinates along the
+// A code is what was left behind (the start, or the mean of a given image's posterior), with other coordinates along the
 // axes, which are orthonormal, and named directions added. `values` are its coordinates, whatever moved it there.
-function stateOf({axes, directions, latent_dim}) {
+function stateOf({axes, directions, start}) {
   const shares = directions.map(({vector}) => axes.map(axis => dot(vector, axis.vector)));
   const rests = directions.map(({vector}, d) => vector.map((part, i) =>
     part - axes.reduce((sum, axis, k) => sum + shares[d][k] * axis.vector[i], 0)));
-  let base = new Float32Array(latent_dim), origin = axes.map(() => 0);
-  return {
-    values: axes.map(() => 0), strengths: directions.map(() => 0), posterior: null,
+  let base = null, origin = null;
+  const state = {
+    strengths: directions.map(() => 0), posterior: null,
     leave(code) {
       base = Float32Array.from(code);
       origin = axes.map(({vector}) => dot(base, vector));
@@ -28,9 +28,12 @@ function stateOf({axes, directions, latent_dim}) {
       return z;
     },
   };
+  state.leave(start);
+  return state;
 }
 
 function handOn(plane, {view, state, changed}) {
+  const middle = state.values.slice(0, 2);
   function move(x, y) {
     const inside = value => Math.max(-view.reach, Math.min(view.reach, value));
     state.values[0] = inside(x);
@@ -52,7 +55,7 @@ function handOn(plane, {view, state, changed}) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const steps = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
     const size = (event.shiftKey ? 0.5 : 0.1) * Math.max(1, Math.round(view.reach / 5));
-    if (event.key === "Home") move(0, 0);
+    if (event.key === "Home") move(...middle);
     else if (steps) move(state.values[0] + size * steps[0], state.values[1] + size * steps[1]);
     else return;
     event.preventDefault();

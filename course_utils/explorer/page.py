@@ -122,7 +122,8 @@ def plane(
         labels: ``(number,)``, whole numbers that count along ``class_names``, or None.
         class_names: ten at most; ``class 0``, ``class 1``, ... without them.
         directions: names and vectors ``(latent_dim,)``, such as ``{"glasses": with_them - without}``: a slider each.
-        along: what the axes are, ``"dimensions"`` of the code or ``"principal"`` directions of the codes.
+        along: what the axes are, ``"dimensions"`` of the code or ``"principal"`` directions of the codes. The point
+            starts at zero, with ``"principal"`` at the mean of the codes.
 
     Returns:
         A widget, or a matplotlib figure.
@@ -180,7 +181,8 @@ def figure(model, known: dict):
     reach = max(2.5, float(np.quantile(np.abs(codes), 0.99)))
     places = ((np.arange(number) + 0.5) / number * 2 - 1) * reach
     grid = np.stack([np.tile(places, number), np.repeat(places[::-1], number)], axis=-1)
-    grid = (grid @ np.array([axis["vector"] for axis in axes])).astype(np.float32)
+    vectors, start = np.array([axis["vector"] for axis in axes]), np.array(known["start"])
+    grid = (start + (grid - vectors @ start) @ vectors).astype(np.float32)
     tiles = np.concatenate([model.decoder(grid[i : i + 12], training=False).mean() for i in range(0, len(grid), 12)])
     right.imshow(plots.mosaic(np.clip(tiles, 0, 1), columns=number), extent=[-reach, reach, -reach, reach])
     right.set(title="What the decoder makes of each place")

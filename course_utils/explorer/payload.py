@@ -46,19 +46,20 @@ def payload_of(model, images, labels, class_names, directions, along, where: str
         raise ValueError(f"{where}: some codes are NaN or infinite: the training diverged. Train with a lower rate.")
 
     networks = _networks(model, floats[0][:20], codes[:20], where)
-    axes = _axes(codes, along, where)
+    axes = axes_of(codes, along, where)
     places = codes @ np.array(list(axes.values())).T
-    examples = chosen[:1] if labels is None else chosen[_typical(codes, labels[chosen])]
+    examples = chosen[:1] if labels is None else chosen[typical(codes, labels[chosen])]
     return networks | {
         "shape": shape,
         "latent_dim": latent_dim,
         "binary": binary,
-        "axes": _as_text(axes),
+        "axes": as_text(axes),
+        "start": _rounded(codes.mean(axis=0) if along == "principal" else np.zeros(latent_dim)),
         "codes": packing.base64_of(places, "float32"),
         "labels": None if labels is None else [int(label) for label in labels[chosen]],
         "names": list(map(str, class_names)),
         "colours": list(plots.COLOURS),
-        "directions": _as_text(directions),
+        "directions": as_text(directions),
         "examples": [
             {"name": "" if labels is None else str(class_names[labels[i]]), "picture": picture(images[i])}
             for i in examples
@@ -105,7 +106,7 @@ def _directions(directions, latent_dim, where) -> Mapping[str, np.ndarray]:
     return directions
 
 
-def _axes(codes, along, where) -> Mapping[str, np.ndarray]:
+def axes_of(codes, along, where) -> Mapping[str, np.ndarray]:
     """Unit vectors by name: the dimensions in which the codes vary most, or the principal directions of the codes."""
     if along not in ("dimensions", "principal"):
         raise ValueError(
@@ -125,8 +126,12 @@ def _axes(codes, along, where) -> Mapping[str, np.ndarray]:
     return {f"principal {i + 1}": vector for i, vector in enumerate(vectors)}
 
 
-def _as_text(vectors) -> list[dict]:
-    return [{"name": name, "vector": [float(f"{x:.6g}") for x in vector]} for name, vector in vectors.items()]
+def as_text(vectors) -> list[dict]:
+    return [{"name": name, "vector": _rounded(vector)} for name, vector in vectors.items()]
+
+
+def _rounded(vector) -> list[float]:
+    return [float(f"{x:.6g}") for x in vector]
 
 
 def _networks(model, images, codes, where) -> dict:
@@ -172,7 +177,7 @@ def _network(part, where):
     return part.layers[0]
 
 
-def _typical(codes, labels) -> list[int]:
+def typical(codes, labels) -> list[int]:
     """Of each class the image whose code is nearest to the class's median."""
     found = []
     for label in np.unique(labels):

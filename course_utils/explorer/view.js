@@ -11,8 +11,23 @@ function planeView(canvas, payload) {
     const middle = k => mine.map(i => at(i, k)).sort((a, b) => a - b)[mine.length >> 1];
     return mine.length ? {name, label, x: middle(0), y: middle(1)} : null;
   }).filter(Boolean);
-  let side = 0, cache = null;
+  let side = 0, cache = null, usual = null;
   const across = x => (x / reach + 1) / 2 * side, up = y => (1 - y / reach) / 2 * side;
+
+  function distancesTo(coordinate) {
+    return Array.from({length: number}, (_, i) => {
+      let sum = 0;
+      for (let k = 0; k < width; k++) sum += (at(i, k) - coordinate(k)) ** 2;
+      return [sum, i];
+    });
+  }
+
+  // From its nearest neighbour, 95 images in 100 are closer than this.
+  function usually() {
+    const some = [...Array(number).keys()].filter(i => i % Math.ceil(number / 200) === 0);
+    const least = some.map(j => Math.min(...distancesTo(k => at(j, k)).filter(([, i]) => i !== j).map(([sum]) => sum)));
+    return Math.sqrt(least.sort((a, b) => a - b)[Math.floor(0.95 * least.length)]);
+  }
 
   // A colour that can be seen on this page: dark ones are mixed with white on a dark page; letters are darker on a light one.
   function colour(label, dark, letters = false) {
@@ -117,20 +132,16 @@ function planeView(canvas, payload) {
       disc(context, x, y, 12, null, "#d32f4b", 3);
       disc(context, x, y, 2.5, "#d32f4b", "#fff", 1);
     },
-    // What lies under a code, by its nearest neighbours among the codes of images.
+    // What lies under a code, by its nearest neighbours among the codes of images; far is what few images are from others.
     near(values) {
-      const distances = [];
-      for (let i = 0; i < number; i++) {
-        let sum = 0;
-        for (let k = 0; k < width; k++) sum += (at(i, k) - values[k]) ** 2;
-        distances.push([sum, i]);
-      }
+      usual = usual ?? usually();
+      const distances = distancesTo(k => values[k]);
       const ten = distances.sort((a, b) => a[0] - b[0]).slice(0, 10), votes = new Map();
       for (const [, i] of payload.labels ? ten : []) {
         const name = payload.names[payload.labels[i]];
         votes.set(name, (votes.get(name) || 0) + 1);
       }
-      return {distance: Math.sqrt(ten[0][0]), of: ten.length, votes: [...votes].sort((a, b) => b[1] - a[1])};
+      return {far: Math.sqrt(ten[0][0]) > 2 * usual, of: ten.length, votes: [...votes].sort((a, b) => b[1] - a[1])};
     },
   };
 }
