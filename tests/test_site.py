@@ -81,6 +81,17 @@ def test_pictures_are_described_solutions_folded_and_formulas_drawn(lesson, text
     assert not re.search(r"\$\$|\\frac|\\mathbb", re.sub(r"<pre>.*?</pre>", "", page, flags=re.S)), "raw TeX"
 
 
+def test_the_sidebar_has_the_course_the_guide_and_the_tables(texts):
+    sidebar = texts["index.html"].partition('<div class="sidebar-tree">')[2].partition("</aside>")[0]
+    names = re.findall(r'<a class="reference internal" href="([^"]+)">([^<]+)</a>', sidebar)
+    pages = {page: name for page, name in names}
+    assert {f"notebooks/{lesson}.html" for lesson in LESSONS} <= set(pages)
+    assert {"glossary.html", "use.html", "teaching/README.html", "slides/README.html", "CHANGELOG.html"} <= set(pages)
+    tables = {f"benchmarks/{path.stem}.html" for path in (ROOT / "benchmarks").glob("*.md")}
+    assert tables and tables <= set(pages)
+    assert pages.get("benchmarks/reference.html", "Reference table") == "Reference table"
+
+
 def test_names_of_functions_in_formulas_stand_apart_from_what_follows_and_precedes():
     pytest.importorskip("latex2mathml", reason="the extra 'site' is not installed")
     mathml = runpy.run_path(str(ROOT / "site" / "conf.py"))["mathml"]
@@ -186,6 +197,11 @@ def test_the_first_page_shows_the_film_and_leads_to_the_first_lesson_and_on(visi
     tab = open_page("index.html")
     film = tab.locator(".hero img")
     assert film.evaluate("image => image.complete && image.naturalWidth > 200") and "Film" in film.get_attribute("alt")
+    frames = set()
+    for _ in range(12):  # a film may rest on its last frame for some seconds
+        frames.add(film.screenshot())
+        tab.wait_for_timeout(600)
+    assert len(frames) > 2, "the film stands still"
     tab.get_by_role("link", name="Start with lesson 00").click()
     tab.wait_for_url("**/notebooks/00_start_here.html")
     tab.locator("a.next-page").click()
