@@ -37,55 +37,38 @@ def _images(rng):
     return images.astype(np.float32), originals.astype(np.float32)
 
 
-def _decibels(error, peak=lambda images, originals: 1.0):
-    return lambda images, originals: 20 * np.log10(peak(images, originals)) - 10 * np.log10(error(images - originals))
-
-
-def _squared(gap):
-    return np.mean(gap**2)
-
-
+SUM = "You take the sum of the squared errors, not the mean over pixels: it grows with the size of the images."
+PEAK = "The peak is not the largest pixel of these images but that of any image: 1."
+ENERGY = (
+    "You divide the energy of the images by that of the error: a signal-to-noise ratio. The peak, 1, belongs there."
+)
+MSE = "mean((images - originals)**2)"
 PSNR = Values(
-    terms=lambda images, originals: {"PSNR": _decibels(_squared)(images, originals)},
+    terms=(f"-10 * log10({MSE})",),
     axes=lambda *inputs: {"batch": BATCH, "height": HEIGHT, "width": WIDTH},
     mistakes={
-        "you take the sum of the squared errors, not the mean over pixels. The value then falls as images get larger "
-        "or more numerous.": (
-            _decibels(lambda gap: np.sum(gap**2)),
-            _decibels(lambda gap: np.sum(gap**2) / BATCH),
-            _decibels(lambda gap: np.sum(gap**2) / HEIGHT / WIDTH),
-        ),
-        "you average the absolute error. PSNR is about the squared error, which counts one large error more than many "
-        "small ones.": _decibels(lambda gap: np.mean(np.abs(gap))),
-        "the errors are averaged before they are squared: errors of both signs then cancel.": _decibels(
-            lambda gap: np.mean(gap) ** 2
-        ),
-        "this is the variance of the error: its mean is subtracted, and the squared error counts it.": _decibels(
-            np.var
-        ),
-        "this is the largest error, and the mean over all pixels is asked for.": _decibels(lambda gap: np.max(gap**2)),
-        "this is the median of the squared errors, and the mean over all pixels is asked for.": _decibels(
-            lambda gap: np.median(gap**2)
-        ),
-        "the peak is 255 in your formula, and these images end at 1: you are 48.1 dB too high.": _decibels(
-            _squared, lambda *inputs: 255
-        ),
-        "the peak is not the largest pixel of these images but that of any image: 1.": (
-            _decibels(_squared, lambda images, originals: np.max(originals)),
-            _decibels(_squared, lambda images, originals: np.max(images)),
-            _decibels(_squared, lambda images, originals: np.ptp(originals)),
-        ),
-        "you divide the energy of the images by that of the error: a signal-to-noise ratio. The peak, 1, belongs "
-        "there.": (
-            _decibels(_squared, lambda images, originals: np.mean(originals**2) ** 0.5),
-            _decibels(_squared, lambda images, originals: np.mean(images**2) ** 0.5),
-        ),
-        "you average the decibels of the images; take one mean over all pixels first, then the logarithm. Easy images "
-        "weigh too much in "
-        "yours.": lambda *inputs: np.mean([_decibels(_squared)(*pair) for pair in zip(*inputs, strict=True)]),
-        "this is the mean squared error itself, not decibels of it.": lambda a, b: _squared(a - b),
-        "this is the root of the mean squared error, not decibels.": lambda a, b: _squared(a - b) ** 0.5,
-        "the logarithm is missing: this is 1 over the mean squared error.": lambda a, b: 1 / _squared(a - b),
+        "-10 * log10(sum((images - originals)**2))": SUM,
+        "-10 * log10(sum((images - originals)**2) / len(images))": SUM,
+        f"-10 * log10({MSE} * len(images))": SUM,
+        "-10 * log10(mean(abs(images - originals)))": "You average the absolute error. PSNR is about the squared one, "
+        "which counts one large error more than many small ones.",
+        "-20 * log10(abs(mean(images - originals)))": "The errors are averaged before they are squared: errors of both "
+        "signs then cancel.",
+        "-10 * log10(var(images - originals))": "This is the variance of the error: the squared error counts its mean.",
+        "-10 * log10(max((images - originals)**2))": "This is the largest error: take the mean of all.",
+        "-10 * log10(median((images - originals)**2))": "This is the median of the squared errors: take the mean.",
+        f"10 * log10(255**2 / {MSE})": "The peak is 255 in your formula, and these images end at 1: you are 48.1 dB "
+        "too high.",
+        f"10 * log10(max(originals)**2 / {MSE})": PEAK,
+        f"10 * log10(max(images)**2 / {MSE})": PEAK,
+        f"10 * log10(ptp(originals)**2 / {MSE})": PEAK,
+        f"10 * log10(mean(originals**2) / {MSE})": ENERGY,
+        f"10 * log10(mean(images**2) / {MSE})": ENERGY,
+        "mean(-10 * log10(mean((images - originals)**2, axis=(1, 2, 3))))": "You average the decibels of the images; "
+        "take one mean over all pixels first, then the logarithm. Easy images weigh too much in yours.",
+        MSE: "This is the mean squared error itself, not decibels of it.",
+        f"sqrt({MSE})": "This is the root of the mean squared error, not decibels.",
+        f"1 / {MSE}": "The logarithm is missing: this is 1 over the mean squared error.",
     },
     words={
         "-1": "The minus is missing: a better image must get more decibels, and yours gets fewer.",

@@ -37,45 +37,34 @@ def _normals(rng, narrow: bool, right: bool):
     return tuple(np.float32(value) for value in (mean_q, sd_q, mean_p, sd_p))
 
 
-def _kl_of_normals(m, s, n, t):
-    """Of N(m, s^2) from N(n, t^2); the same letters stand for the arguments below."""
-    return np.log(t / s) + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5
-
-
 SQUARE = "Standard deviations are given, and variances belong there: square them. With both 1 you cannot see it."
-DISTANCE = "(mean_q - mean_p)^2 / (2 sd_p^2)"
+ADDED = "The means are added, and their difference belongs there."
+DISTANCE = "(mean_q - mean_p)**2 / (2 * sd_p**2)"
 KL_NORMALS = Values(
-    terms=lambda m, s, n, t: {
-        "ln(sd_p / sd_q)": np.log(t / s),
-        "sd_q^2 / (2 sd_p^2)": s**2 / (2 * t**2),
-        DISTANCE: (m - n) ** 2 / (2 * t**2),
-        "-1/2": np.full_like(t, -0.5),
-    },
+    terms=("log(sd_p / sd_q)", "sd_q**2 / (2 * sd_p**2)", DISTANCE, "-1/2"),
     stand_ins={
         "This is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets q "
         "spread where p is not.": lambda m, s, n, t: (n, t, m, s),
     },
     other_forms={
         DISTANCE: {
-            "The distance of the means is not divided by sd_p^2.": lambda m, s, n, t: (m - n) ** 2 / 2,
-            "The distance of the means is not squared.": lambda m, s, n, t: (m - n) / (2 * t**2),
-            "The absolute distance of the means is not squared.": lambda m, s, n, t: np.abs(m - n) / (2 * t**2),
-            "Of the means, the squares are subtracted: square the difference.": (
-                lambda m, s, n, t: (m**2 - n**2) / (2 * t**2)
-            ),
+            "(mean_q - mean_p)**2 / 2": "The distance of the means is not divided by sd_p^2.",
+            "(mean_q - mean_p) / (2 * sd_p**2)": "The distance of the means is not squared.",
+            "abs(mean_q - mean_p) / (2 * sd_p**2)": "The distance of the means is not squared.",
+            "(mean_q**2 - mean_p**2) / (2 * sd_p**2)": "",
+            "(mean_q - mean_p)**2 / (2 * sd_q**2)": "",
         },
     },
     mistakes={
-        "This is the mean of both directions, KL(q||p) and KL(p||q).": lambda m, s, n, t: (
-            (_kl_of_normals(m, s, n, t) + _kl_of_normals(n, t, m, s)) / 2
-        ),
+        "(sd_q**2 / sd_p**2 + sd_p**2 / sd_q**2 + (mean_q - mean_p)**2 * (1 / sd_p**2 + 1 / sd_q**2) - 2) / 4": "This "
+        "is the mean of both directions, KL(q||p) and KL(p||q).",
     },
     words={
         "-1": "The sign is wrong: this is the negated divergence. A KL is never negative.",
         **dict.fromkeys(("sqrt(sd_q)", "sqrt(sd_p)", "sqrt(sd_q), sqrt(sd_p)"), SQUARE),
         "sd_p, sd_q": "The spreads of q and p are exchanged: a ratio is upside down. A very narrow q must cost much.",
-        "-mean_q": "The means are added, and their difference belongs there.",
-        "-mean_p": "The means are added, and their difference belongs there.",
+        "-mean_q": ADDED,
+        "-mean_p": ADDED,
     },
 )
 
@@ -143,18 +132,14 @@ def kl_to_standard_normal(function: Callable) -> None:
     )
 
 
-BATCH, LATENT_DIM = 11, 5
+SIZES = {"batch": 11, "latent_dim": 5}
 
 
 def encoded(rng, number: int) -> tuple[np.ndarray, ...]:
     """Arrays of which the last is a log variance: first rows positive, where every mistake is finite, then any sign."""
-    *others, log_variance = rng.normal(size=(number, BATCH, LATENT_DIM)).astype(np.float32)
-    log_variance[: BATCH - 3] = np.abs(log_variance[: BATCH - 3]) + 0.1
+    *others, log_variance = rng.normal(size=(number, *SIZES.values())).astype(np.float32)
+    log_variance[:8] = np.abs(log_variance[:8]) + 0.1
     return *others, log_variance
-
-
-def over_dimensions(terms: Callable) -> Callable:
-    return lambda *inputs: np.sum(terms(*inputs) + 0 * inputs[0], axis=-1)
 
 
 TAKEN_FOR = {  # with what stands in the place of the last argument
@@ -171,30 +156,24 @@ TAKEN_WORDS = {
     "exp(log_variance)": "The variance stands where its logarithm belongs.",
 }
 KL_TO_STANDARD_NORMAL = Values(
-    terms=lambda m, v: {
-        "mean^2 / 2": np.sum(m**2 / 2, axis=-1),
-        "variance / 2": np.sum(np.exp(v) / 2, axis=-1),
-        "-1/2": np.full(len(m), -LATENT_DIM / 2),
-        "-log_variance / 2": np.sum(-v / 2, axis=-1),
-    },
-    axes=lambda m, v: {"batch": BATCH, "latent_dim": LATENT_DIM},
+    terms=("mean**2 / 2", "exp(log_variance) / 2", "-1/2", "-log_variance / 2"),
+    over=lambda values: values.sum(axis=-1),
+    axes=lambda *inputs: SIZES,
     shape=("batch",),
-    sizes={"batch": BATCH, "latent_dim": LATENT_DIM},
+    sizes=SIZES,
     stand_ins=TAKEN_FOR,
     other_forms={
-        "mean^2 / 2": {
-            "The mean is not squared.": over_dimensions(lambda m, v: m / 2),
-            "The absolute mean stands where its square belongs.": over_dimensions(lambda m, v: np.abs(m) / 2),
-            "The sum of the means is squared: sum their squares.": lambda m, v: m.sum(axis=-1) ** 2 / 2,
-            "The mean is divided by the variance: that is done in the other direction.": over_dimensions(
-                lambda m, v: m**2 * np.exp(-v) / 2
-            ),
+        "mean**2 / 2": {
+            "mean / 2": "The mean is not squared.",
+            "abs(mean) / 2": "The mean is not squared.",
+            "mean**2 / exp(log_variance) / 2": "The mean is divided by the variance, as in the other direction.",
+            "mean * sum(mean, axis=-1, keepdims=True) / 2": "The sum of the means is squared: sum their squares.",
         },
     },
     mistakes={
-        "This is the other direction, KL(N(0, I) || q). The ELBO averages under q: mean and variance of the first "
-        "distribution stand on top.": over_dimensions(lambda m, v: ((1 + m**2) * np.exp(-v) - 1 + v) / 2),
-        TAKEN_WORDS["ln(log_variance)"]: over_dimensions(lambda m, v: (m**2 - 1) / 2),
+        "((1 + mean**2) / exp(log_variance) - 1 + log_variance) / 2": "This is the other direction, KL(N(0, I) || q). "
+        "The ELBO averages under q: mean and variance of the first distribution stand on top.",
+        "(mean**2 - 1) / 2": TAKEN_WORDS["ln(log_variance)"],
     },
     words={
         "-1": "The sign is wrong: this is the negated KL. A KL is never negative.",

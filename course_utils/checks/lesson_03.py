@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
-from course_utils.checks.lesson_02 import BATCH, LATENT_DIM, TAKEN_FOR, TAKEN_WORDS, encoded, over_dimensions
+from course_utils.checks.lesson_02 import SIZES, TAKEN_FOR, TAKEN_WORDS, encoded
 from course_utils.checks.noise import check_fresh, constant_along, law_of, looks_standard_normal, sharing
 from course_utils.checks.values import Values
 
@@ -189,33 +189,26 @@ def _at(rng):
     return z, mean, log_variance
 
 
-DISTANCE = "-(z - mean)^2 / (2 variance)"
+DISTANCE = "-(z - mean)**2 / (2 * exp(log_variance))"
 DENSITY = Values(
-    terms=lambda z, mean, log_variance: {
-        "with 2 pi": np.full(len(z), -LATENT_DIM * LOG_2PI / 2),
-        "-log_variance / 2": np.sum(-log_variance / 2, axis=-1),
-        DISTANCE: np.sum(-0.5 * (z - mean) ** 2 * np.exp(-log_variance), axis=-1),
-    },
-    axes=lambda *inputs: {"batch": BATCH, "latent_dim": LATENT_DIM},
+    terms=("-log(2 * pi) / 2", "-log_variance / 2", DISTANCE),
+    over=lambda values: values.sum(axis=-1),
+    axes=lambda *inputs: SIZES,
     shape=("batch",),
-    sizes={"batch": BATCH, "latent_dim": LATENT_DIM},
+    sizes=SIZES,
     stand_ins=TAKEN_FOR,
     other_forms={
         DISTANCE: {
-            "The distance is not squared.": over_dimensions(lambda z, m, v: -0.5 * (z - m) * np.exp(-v)),
-            "The absolute distance stands where its square belongs.": over_dimensions(
-                lambda z, m, v: -0.5 * np.abs(z - m) * np.exp(-v)
-            ),
-            "The absolute distance in standard deviations is not squared.": over_dimensions(
-                lambda z, m, v: -0.5 * np.abs(z - m) * np.exp(-v / 2)
-            ),
+            "-(z - mean) / (2 * exp(log_variance))": "The distance is not squared.",
+            "-abs(z - mean) / (2 * exp(log_variance))": "The distance is not squared.",
+            "-abs(z - mean) / (2 * exp(log_variance / 2))": "The distance is not squared.",
         },
     },
     mistakes={
         "This is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to minus "
         "infinity: stay with logarithms throughout.": (
-            lambda z, m, v: np.exp(np.sum(-0.5 * (LOG_2PI + v + (z - m) ** 2 * np.exp(-v)), axis=-1)),
-            over_dimensions(lambda z, m, v: np.exp(-0.5 * (LOG_2PI + v + (z - m) ** 2 * np.exp(-v)))),
+            lambda *inputs: np.exp(np.sum(_log_density(*inputs), axis=-1)),
+            lambda *inputs: np.sum(np.exp(_log_density(*inputs)), axis=-1),
         ),
     },
     words={
@@ -228,6 +221,10 @@ DENSITY = Values(
         "0 for log_variance": "The variance is taken for 1.",
     },
 )
+
+
+def _log_density(z, mean, log_variance):
+    return -0.5 * (LOG_2PI + log_variance + (z - mean) ** 2 / np.exp(log_variance))
 
 
 def score_gradient(function: Callable) -> None:

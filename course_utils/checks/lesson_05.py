@@ -59,31 +59,21 @@ def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
             )
 
 
-def _pixels(terms):
-    return lambda x, logits: np.sum(terms(x, logits), axis=(1, 2, 3))
-
-
-def _softplus(logits):
-    """Unlike ``np.logaddexp``, of complex numbers too."""
-    return np.log(1 + np.exp(logits))
-
-
 def _clipped(floor):
     """What a cross-entropy without ``from_logits=True`` makes of logits, in its own float32."""
 
-    def terms(images, logits):
-        inside = np.clip(logits.astype(np.float32), np.float32(1e-7), np.float32(1 - 1e-7))
-        return images * np.log(inside + floor) + (1 - images) * np.log(1 - inside + floor)
+    def likelihood(images, logits):
+        p = np.clip(logits.astype(np.float32), np.float32(1e-7), np.float32(1 - 1e-7))
+        return np.sum(images * np.log(p + floor) + (1 - images) * np.log(1 - p + floor), axis=(1, 2, 3))
 
-    return terms
+    return likelihood
 
 
-ONES, ZEROS = "x ln p", "(1 - x) ln(1 - p)"
+ONES, ZEROS = "images * log_sigmoid(logits)", "(1 - images) * log_sigmoid(-logits)"
 LIKELIHOOD = Values(
-    terms=lambda images, logits: {
-        ONES: _pixels(lambda x, logits: -x * _softplus(-logits))(images, logits),
-        ZEROS: _pixels(lambda x, logits: -(1 - x) * _softplus(logits))(images, logits),
-    },
+    terms=(ONES, ZEROS),
+    arguments=("images", "logits"),
+    over=lambda pixels: np.sum(pixels, axis=(1, 2, 3)),
     axes=lambda images, logits: {"batch": BATCH, "height or width": 28},
     shape=("batch",),
     sizes={"batch": BATCH, "pixels": 784, "rows": 28},
@@ -93,30 +83,24 @@ LIKELIHOOD = Values(
     },
     other_forms={
         ONES: {
-            "Where x ln p belongs stands x * logit.": _pixels(lambda x, logits: x * logits),
-            "Where ln p belongs stands p: a logarithm is missing.": _pixels(lambda x, logits: x * expit(logits)),
+            "images * logits": "",
+            "images * sigmoid(logits)": "A logarithm is missing: ln p, not p, belongs there.",
         },
         ZEROS: {
-            "Where ln(1 - p) belongs stands 1 - p: a logarithm is missing.": _pixels(
-                lambda x, logits: (1 - x) * expit(-logits)
-            ),
-            "The factor 1 - x is missing: ln(1 - p) counts for every pixel.": _pixels(lambda x, v: -_softplus(v)),
+            "(1 - images) * sigmoid(-logits)": "A logarithm is missing: ln(1 - p), not 1 - p, belongs there.",
+            "log_sigmoid(-logits)": "The factor 1 - images is missing: ln(1 - p) counts for every pixel.",
         },
     },
     mistakes={
         "The logits are read as probabilities: the cross-entropy was not told what they are (`from_logits`).": (
-            _pixels(_clipped(np.float32(1e-7))),  # of tf_keras, then of Keras 3
-            _pixels(_clipped(np.float32(0))),
+            _clipped(np.float32(1e-7)),  # of tf_keras, then of Keras 3
+            _clipped(np.float32(0)),
         ),
-        "x * logit is right, and the softplus is that of -logit: with the logit it is.": _pixels(
-            lambda x, logits: x * logits - _softplus(-logits)
-        ),
-        "The softplus is added, and it is to be subtracted.": _pixels(lambda x, v: x * v + _softplus(v)),
-        "The softplus is missing: x * logit alone is no log probability.": _pixels(lambda x, logits: x * logits),
-        "x * logit is missing: this is minus the softplus alone.": _pixels(lambda x, logits: -_softplus(logits)),
-        "This is a squared error: a Gaussian likelihood, and the pixels are binary.": _pixels(
-            lambda x, logits: -((x - expit(logits)) ** 2)
-        ),
+        "images * logits + log_sigmoid(logits)": "The softplus is that of -logits, and that of the logits is right.",
+        "images * logits - log_sigmoid(-logits)": "The softplus is added, and it is to be subtracted.",
+        "images * logits": "The softplus is missing: images * logits alone is no log probability.",
+        "log_sigmoid(-logits)": "images * logits is missing: this is minus the softplus alone.",
+        "-(images - sigmoid(logits))**2": "This is a squared error: a Gaussian likelihood, and the pixels are binary.",
     },
     words={
         "-1": "The sign is wrong: this is the cross-entropy. A log probability is never positive.",
@@ -240,6 +224,9 @@ def _slerp(start, end, steps):
     return (np.sin((1 - _time(steps)) * angle) * start + np.sin(_time(steps) * angle) * end) / np.sin(angle)
 
 
+LOGARITHMS = "The steps are multiplied, not added: a path through logarithms. Those of a straight path are all equal."
+
+
 def _other_times(outputs, trials):
     """What is wrong with a path of points on the right line, or None."""
     for output, (start, end, _) in zip(outputs, trials, strict=True):
@@ -264,27 +251,21 @@ def _other_times(outputs, trials):
     return f"the points lie on the straight line, but the times are not equal steps from 0 to 1: {shares}."
 
 
+START, END = "(1 - time(steps)) * start", "time(steps) * end"
 INTERPOLATE = Values(
-    terms=lambda start, end, steps: {"(1 - t) start": (1 - _time(steps)) * start, "t end": _time(steps) * end},
+    terms=(START, END),
+    names={"time": _time},
     axes=lambda start, end, steps: {"steps": steps, "d": len(start)},
     shape=("steps", "d"),
     other_forms={
-        "(1 - t) start": {
-            "The start does not shrink: with t it must go, so that at t = 1 `end` stands alone.": (
-                lambda start, end, steps: start + 0 * _time(steps)
-            ),
-        },
-        "t end": {"The end does not grow with t.": lambda start, end, steps: end + 0 * _time(steps)},
+        START: {"start + 0 * time(steps)": "The start does not shrink with t: at t = 1 `end` stands alone."},
+        END: {"end + 0 * time(steps)": "The end does not grow with t."},
     },
     mistakes={
-        "The steps are multiplied, not added: a path through logarithms. The steps of a straight path are all equal.": (
-            lambda start, end, steps: np.exp((1 - _time(steps)) * np.log(start) + _time(steps) * np.log(end)),
-            lambda start, end, steps: start * (end / start) ** _time(steps),
-        ),
+        "start * (end / start)**time(steps)": LOGARITHMS,
+        "exp((1 - time(steps)) * log(start) + time(steps) * log(end))": LOGARITHMS,
         "This is the path along an arc (spherical interpolation), and a straight line is asked for.": _slerp,
-        "This is the way from `start`, t * (end - start): `start` is not added.": lambda start, end, steps: (
-            _time(steps) * (end - start)
-        ),
+        "time(steps) * (end - start)": "This is the way from `start`, t * (end - start): `start` is not added.",
     },
     words={"end, start": "The path is reversed: the first row must be `start`."},
     explain=_other_times,

@@ -48,74 +48,58 @@ def _posteriors(rng):
     return mean.astype(np.float32), rng.uniform(0.2, 2.0, (NUMBER, LATENT_DIM)).astype(np.float32)
 
 
-MEANS, SPREADS = "of the means' covariance", "of the posteriors' variance"
+MEANS, SPREADS = "covariance(mean)", "diag(average(sd**2))"
+WHOLE = "covariance(mean) + diag(average(sd**2))"
 
 
 def _covariance(ddof: int) -> Values:
-    def between(mean, sd=None):
-        return np.cov(mean, rowvar=False, ddof=ddof)
-
-    def within(mean, sd):
-        return np.diag(np.mean(sd**2, axis=0))
-
-    def both(mean, sd):
-        return between(mean) + within(mean, sd)
-
     return Values(
-        terms=lambda mean, sd: {MEANS: between(mean.real), SPREADS: within(mean, sd)},
+        terms=(MEANS, SPREADS),
+        names={
+            "covariance": lambda codes: np.cov(codes.real, rowvar=False, ddof=ddof),
+            "average": lambda values: np.mean(values, axis=0),
+            "variance": lambda values: np.var(values, axis=0, ddof=ddof),
+            "correlation": lambda covariance: covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance))),
+            "mean_of": np.mean,
+            "eye": np.eye(LATENT_DIM),
+            "inv": np.linalg.inv,
+            "cholesky": np.linalg.cholesky,
+        },
         axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
         shape=("latent_dim", "latent_dim"),
         sizes={"images": NUMBER, "squared deviations of the images": NUMBER - 1},
         other_forms={
             MEANS: {
-                "The mean of the codes is not subtracted: these are second moments about the origin.": (
-                    lambda mean, sd: mean.T @ mean / (len(mean) - ddof)
-                ),
-                "Only the diagonal is there: the dimensions of the codes go together, and that is what makes a face.": (
-                    lambda mean, sd: np.diag(np.diag(between(mean)))
-                ),
-                "These are correlations: the means were divided by their spread.": lambda mean, sd: np.corrcoef(
-                    mean, rowvar=False
-                ),
-                "Of the means, standard deviations stand where variances belong.": lambda mean, sd: np.diag(
-                    np.std(mean, axis=0, ddof=ddof)
-                ),
-                "Absolute values of the covariances are taken.": lambda mean, sd: np.abs(between(mean)),
+                "mean.T @ mean / len(mean)": ORIGIN,
+                "mean.T @ mean / (len(mean) - 1)": ORIGIN,
+                "diag(variance(mean))": "Only the diagonal is there: the dimensions of the codes go together, and that "
+                "is what makes a face.",
+                "correlation(covariance(mean))": "These are correlations: the means were divided by their spread.",
+                "diag(sqrt(variance(mean)))": "Of the means, standard deviations stand where variances belong.",
+                "abs(covariance(mean))": "Absolute values of the covariances are taken.",
             },
             SPREADS: {
-                "The mean of the standard deviations is squared. The mean of their squares is larger: square first.": (
-                    lambda mean, sd: np.diag(np.mean(sd, axis=0) ** 2)
-                ),
-                "The posterior variance is added to every entry. The dimensions of a posterior are independent: it "
-                "belongs on the diagonal, `np.diag`.": lambda mean, sd: np.tile(
-                    np.mean(sd**2, axis=0), (LATENT_DIM, 1)
-                ),
-                "One mean variance is added to every entry: it belongs on the diagonal, one for each dimension.": (
-                    lambda mean, sd: np.mean(sd**2) + 0 * within(mean, sd)
-                ),
-                "One mean variance serves all dimensions: average over the images only.": lambda mean, sd: (
-                    np.mean(sd**2) * np.eye(LATENT_DIM)
-                ),
-                "The covariance of the standard deviations stands where the mean of the variances belongs.": (
-                    lambda mean, sd: np.cov(sd, rowvar=False, ddof=ddof)
-                ),
-                "The variance of the standard deviations stands where the mean of the variances belongs.": (
-                    lambda mean, sd: np.diag(np.var(sd, axis=0, ddof=ddof))
-                ),
-                "A product of the standard deviations is averaged: the dimensions of a posterior are independent.": (
-                    lambda mean, sd: sd.T @ sd / len(sd)
-                ),
+                "diag(average(sd)**2)": "The mean of the standard deviations is squared. The mean of their squares is "
+                "larger: square first.",
+                "average(sd**2) + 0 * eye": "The posterior variance is added to every entry. The dimensions of a "
+                "posterior are independent: it belongs on the diagonal, `np.diag`.",
+                "mean_of(sd**2) + 0 * eye": "One mean variance is added to every entry: it belongs on the diagonal.",
+                "mean_of(sd**2) * eye": "One mean variance serves all dimensions: average over the images only.",
+                "covariance(sd)": "",
+                "diag(variance(sd))": "",
+                "sd.T @ sd / len(sd)": "",
             },
         },
         mistakes={
-            "These are correlations: the variance of every dimension became 1.": lambda mean, sd: (
-                both(mean, sd) / np.sqrt(np.outer(*[np.diag(both(mean, sd))] * 2))
-            ),
-            "This is the inverse, the precision: the covariance is asked for.": lambda *i: np.linalg.inv(both(*i)),
-            "This is a Cholesky factor, a root of the covariance.": lambda *i: np.linalg.cholesky(both(*i)),
+            f"correlation({WHOLE})": "These are correlations: the variance of every dimension became 1.",
+            f"inv({WHOLE})": "This is the inverse, the precision: the covariance is asked for.",
+            f"cholesky({WHOLE})": "This is a Cholesky factor, a root of the covariance.",
         },
         words={
             "sqrt(sd)": "Standard deviations are added where variances belong: square them, then take the mean.",
             "sd^2": "Variances are squared once more.",
         },
     )
+
+
+ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import expit
 
 from course_utils.checks.calling import Call, NotYet, check_shape
 
@@ -44,16 +45,30 @@ STAND_INS = {  # what usually is in the place of an argument
 }
 
 
+NAMES = {name: getattr(np, name) for name in "abs cov diag exp log log2 log10 max maximum mean median min pi".split()}
+NAMES |= {name: getattr(np, name) for name in "minimum ptp round sqrt std sum var".split()}
+NAMES |= {
+    "__builtins__": {},
+    "len": len,
+    "sigmoid": lambda v: expit(v.real),
+    "log_sigmoid": lambda v: -np.log(1 + np.exp(-v)),
+}
+
+
 @dataclass
 class Values:
     """What a right value consists of, and what is usually made of it.
 
+    A formula is a text, of the arguments by their names and of ``NAMES``, or a function of the arguments.
+
     Args:
-        terms: ``(*inputs) -> {name: array}``, the terms of the right value, in float64, each of the output's shape.
+        terms: formulas whose sum is right, or ``(*inputs) -> {name: array}``; in float64.
+        over: what makes a row of the output of an array of the formulas' values, where they are of single entries.
+        names: further names of functions and constants.
         stand_ins: ``{words: (*inputs) -> inputs}``, what is taken for the arguments, next to ``STAND_INS``; several as
             a tuple.
-        other_forms: ``{name: {words: (*inputs) -> array}}``, what usually stands in place of a term.
-        mistakes: ``{words: (*inputs) -> array}``, answers that are wrong as a whole; several as a tuple.
+        other_forms: ``{term: {formula: words}}``, what usually is in place of a term; words may be empty.
+        mistakes: ``{formula: words}``, answers that are wrong as a whole; or ``{words: functions}``.
         words: sentences for a factor of the whole ("-1"), of a term ("KL: -1"), or for what stands in place of
             arguments ("sqrt(sd)"), where the general one does not do.
         sizes: ``{name: size}`` of what may be summed or averaged by mistake, the same in every trial.
@@ -62,26 +77,41 @@ class Values:
         explain: ``(outputs, trials) -> str | None``, the last try before shapes and numbers.
     """
 
-    terms: Callable
+    terms: tuple[str, ...] | Callable
+    arguments: tuple[str, ...] = ()
+    over: Callable | None = None
+    names: dict = field(default_factory=dict)
     axes: Callable = lambda *inputs: {}
     shape: tuple[str, ...] = ()
     stand_ins: dict[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
-    other_forms: dict[str, dict[str, Callable]] = field(default_factory=dict)
-    mistakes: dict[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
+    other_forms: dict[str, dict] = field(default_factory=dict)
+    mistakes: dict = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     factors: dict[str, float] = field(default_factory=dict)
     explain: Callable = lambda outputs, trials: None
 
+    def value(self, formula: str | Callable, inputs: tuple) -> np.ndarray:
+        if callable(formula):
+            return formula(*inputs)
+        local = dict(zip(self.arguments, inputs, strict=True))
+        values = eval(formula, NAMES | self.names, local)
+        return self.over(values + 0 * np.real(inputs[0])) if self.over else np.asarray(values)
+
+    def parts(self, *inputs) -> dict[str, np.ndarray]:
+        """The terms by name, as numbers."""
+        return self.terms(*inputs) if callable(self.terms) else {term: self.value(term, inputs) for term in self.terms}
+
     def right(self, *inputs) -> np.ndarray:
-        return sum(self.terms(*inputs).values())
+        return sum(self.parts(*inputs).values())
 
     def examine(self, call: Call, trials: Sequence[tuple]) -> None:
         """Raise NotYet unless the function returns the right value in every trial."""
+        self.arguments = call.arguments
         outputs = [call(*inputs) for inputs in trials]
         exact = [tuple(np.float64(v) if isinstance(v, np.ndarray | np.floating) else v for v in i) for i in trials]
         rights = [self.right(*inputs) for inputs in exact]
-        sizes = [sum(map(np.abs, self.terms(*inputs).values())) for inputs in exact]
+        sizes = [sum(map(np.abs, self.parts(*inputs).values())) for inputs in exact]
         if all(
             output.shape == right.shape and bool(np.all(np.abs(output - right) <= tolerance(right, size)))
             for output, right, size in zip(outputs, rights, sizes, strict=True)
@@ -110,25 +140,29 @@ class Values:
             values = np.concatenate([[np.mean(v)] if reduced else np.ravel(v) for v in values])
             return np.where(np.abs(values.imag) < 1e-9 * np.abs(values.real) + 1e-12, values.real, np.nan)
 
-        def whole(answer: Callable) -> list[np.ndarray]:
-            return [column(answer(*inputs) for inputs in trials)]
+        def whole(formula) -> list[np.ndarray]:
+            return [column(self.value(formula, inputs) for inputs in trials)]
 
         def split(inputs: Iterable[tuple]) -> list[np.ndarray]:
-            several = [self.terms(*i) for i in inputs]
+            several = [self.parts(*i) for i in inputs]
             return [column(one[name] for one in several) for name in several[0]]
 
-        names, plain = list(self.terms(*trials[0])), split(trials)
+        names, plain = list(self.parts(*trials[0])), split(trials)
         candidates = [(0, "", [sum(plain)]), (0, "", plain)]
-        candidates += [(1, words, whole(answer)) for words, many in self.mistakes.items() for answer in _tuple(many)]
-        for name, table in self.other_forms.items():
-            i = names.index(name)
-            candidates += [(1.1, words, [*plain[:i], *whole(form), *plain[i + 1 :]]) for words, form in table.items()]
+        candidates += [(1, words, whole(formula)) for words, formula in _entries(self.mistakes)]
+        for i, name in enumerate(names):
+            for words, form in _entries(self.other_forms.get(name, {})):
+                words = words or f"In place of {name} stands {form}."
+                candidates.append((1.1, words, [*plain[:i], *whole(form), *plain[i + 1 :]]))
         for extra, words, stand_in in self._stand_ins(call.arguments, trials[0]):
-            other = split([stand_in(*inputs) for inputs in trials])
+            try:
+                other = split([stand_in(*inputs) for inputs in trials])
+            except TypeError:  # a function that knows no complex numbers
+                continue
             changed = [i for i in range(len(names)) if not np.array_equal(plain[i], other[i])]
             if changed:
                 candidates.append((1 + extra, words, [sum(other)]))
-            for number in range(1, len(changed) + 1):
+            for number in range(1, len(changed) + 1) if len(names) > 1 else ():
                 for some in itertools.combinations(changed, number):
                     where = "" if number == len(changed) else f" In {' and '.join(names[i] for i in some)}."
                     mixed = [other[i] if i in some else plain[i] for i in range(len(names))]
@@ -154,8 +188,7 @@ class Values:
                     lambda *i, order=order: tuple(i[order.get(j, j)] for j in range(len(i))),
                 )
 
-        for words, several in self.stand_ins.items():
-            yield from ((-0.05, words, one) for one in _tuple(several))
+        yield from ((-0.05, words, one) for words, one in _entries(self.stand_ins))
 
     def _in_place(self, made: list[str], own: list[str]) -> str:
         each = [f"{one.split(' for ')[0]} stands where {name} belongs" for one, name in zip(made, own, strict=True)]
@@ -165,8 +198,13 @@ class Values:
         return self.words.get(", ".join(made), words + ".")
 
 
-def _tuple(value) -> tuple:
-    return value if isinstance(value, tuple) else (value,)
+def _entries(table: dict) -> Iterable[tuple]:
+    """(words, formula) of ``{formula: words}`` or ``{words: functions}``."""
+    for key, value in table.items():
+        if isinstance(value, str):
+            yield value, key
+        else:
+            yield from ((key, one) for one in (value if isinstance(value, tuple) else (value,)))
 
 
 # ---- reading an output ----

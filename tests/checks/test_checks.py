@@ -505,11 +505,11 @@ MISTAKES = {
             lambda a, s, b, t: tf.math.log(t / s) + (s + (a - b) ** 2) / (2 * t) - 0.5,
             lambda a, s, b, t: 0.5 * (tf.math.log(t / s) + (s + (a - b) ** 2) / t - 1),
         ],
-        "ln(sd_p / sd_q) has the wrong sign": [
+        "log(sd_p / sd_q) has the wrong sign": [
             lambda a, s, b, t: tf.math.log(s / t) + (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5,
         ],
         "upside down": [lambda a, s, b, t: tf.math.log(t / s) + (t**2 / s**2 + (a - b) ** 2 / t**2) / 2 - 0.5],
-        "ln(sd_p / sd_q) is missing": [lambda a, s, b, t: (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5],
+        "log(sd_p / sd_q) is missing": [lambda a, s, b, t: (s**2 + (a - b) ** 2) / (2 * t**2) - 0.5],
     },
     "kl_to_standard_normal": {
         "average over the latent": [
@@ -598,7 +598,7 @@ MISTAKES = {
             lambda z, m, lv: -tf.reduce_sum(0.5 * (LOG_2PI + lv) + (z - m) ** 2 / tf.exp(lv), -1),
             lambda z, m, lv: -tf.reduce_sum(0.5 * LOG_2PI + lv + 0.5 * (z - m) ** 2 / tf.exp(lv), -1),
         ],
-        "with 2 pi is missing": [
+        "-log(2 * pi) / 2 is missing": [
             lambda z, m, lv: -0.5 * tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1),
             lambda z, m, lv: -tf.reduce_sum(lv + (z - m) ** 2 / tf.exp(lv), -1),
         ],
@@ -773,11 +773,11 @@ MISTAKES = {
         "not equal steps": [path_of(lambda n: np.expm1(np.linspace(0, 2, n, dtype=np.float32)) / np.expm1(2))],
     },
     "fitted_covariance": {
-        "posteriors' variance is missing": [
+        "diag(average(sd**2)) is missing": [
             lambda mean, sd: np.cov(mean.T),
             lambda mean, sd: tfp.stats.covariance(mean),
         ],
-        "means' covariance is missing": [lambda mean, sd: tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))],
+        "covariance(mean) is missing": [lambda mean, sd: tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))],
         "where variances belong": [lambda mean, sd: np.cov(mean.T) + np.diag(sd.mean(axis=0))],
         "square first": [lambda mean, sd: np.cov(mean.T) + np.diag(sd.mean(axis=0) ** 2)],
         "nly the diagonal": [

@@ -241,10 +241,10 @@ WRONG = [
         lambda m, lv: tf.reduce_sum(kl_rows(m, lv) + lv, -1),
     ),
     ("kl_to_standard_normal", "-1/2 is missing", lambda m, lv: tf.reduce_sum(kl_rows(m, lv) + 0.5, -1)),
-    ("kl_to_standard_normal", "mean^2 / 2 is missing", lambda m, lv: tf.reduce_sum(kl_rows(0 * m, lv), -1)),
+    ("kl_to_standard_normal", "mean**2 / 2 is missing", lambda m, lv: tf.reduce_sum(kl_rows(0 * m, lv), -1)),
     (
         "kl_to_standard_normal",
-        "mean^2 / 2 is counted twice",
+        "mean**2 / 2 is counted twice",
         lambda m, lv: tf.reduce_sum(kl_rows(m, lv) + m**2 / 2, -1),
     ),
     ("kl_normals", "missing", lambda a, s, b, t: tf.math.log(t / s) + s**2 / (2 * t**2) - 0.5),
@@ -262,12 +262,12 @@ WRONG = [
     ("log_normal_density", "mean is ignored", lambda z, m, lv: tf.reduce_sum(log_normal_rows(z, 0 * m, lv), -1)),
     (
         "log_likelihood",
-        "(1 - x) ln(1 - p) is missing",
+        "(1 - images) * log_sigmoid(-logits) is missing",
         lambda x, lo: tf.reduce_sum(x * tf.math.log_sigmoid(lo), [1, 2, 3]),
     ),
     (
         "log_likelihood",
-        "(1 - x) ln(1 - p) has the wrong sign",
+        "(1 - images) * log_sigmoid(-logits) has the wrong sign",
         lambda x, lo: tf.reduce_sum(x * tf.math.log_sigmoid(lo) + (1 - x) * tf.nn.softplus(lo), [1, 2, 3]),
     ),
     ("score_gradient", "twice", lambda m, s, n: 2 * tf.reduce_mean(score(m, s, tf.random.normal([n], m, s)))),
