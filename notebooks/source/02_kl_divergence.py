@@ -32,8 +32,7 @@
 # **You need** [lesson 00](00_start_here.ipynb), densities, expectations and logarithms. No network is trained here.
 # Words are explained in the [glossary](../site/glossary.md).
 #
-# **Time:** about two minutes of computing at the `laptop` budget on two cores, and two to three hours of study. How TFP's
-# `FillScaleTriL` and `TransformedVariable` work is left to [appendix A1](A1_tfp_parts.ipynb).
+# **Time:** about two minutes of computing at the `laptop` budget on two cores, and two to three hours of study.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}
 # @title Set up (run this cell first)
@@ -104,9 +103,8 @@ plt.show()
 # %% [markdown]
 # ### Exercise 1: an estimate for any pair
 #
-# Read the definition as a recipe, and write it as a function of any two TFP distributions and a number of draws. It
-# returns one number. The methods `sample` and `log_prob` are all you need; the only decision is which of the two is
-# sampled.
+# Write the definition as a function of any two TFP distributions and a number of draws. It returns one number. `sample`
+# and `log_prob` are all you need; decide which of the two is sampled.
 
 
 # %% tags=["exercise"]
@@ -219,7 +217,7 @@ np.testing.assert_allclose(tfd.kl_divergence(short, long), np.log(2), atol=1e-6)
 assert np.isinf(tfd.kl_divergence(long, short))
 
 # %% [markdown]
-# So this course always says which one it means. When $q$ is the model that you fit, **KL(q‖p)** is also called *reverse*
+# When $q$ is the model that you fit, **KL(q‖p)** is also called *reverse*
 # or *exclusive*, and **KL(p‖q)**, which samples the target, *forward* or *inclusive*.
 
 # %% [markdown]
@@ -244,15 +242,13 @@ checks.kl_normals(kl_normals)
 # $L$, so that $x = L \varepsilon$ with $\varepsilon \sim \mathcal{N}(0, I)$ and the covariance is $L L^\top$.
 # `FillScaleTriL` makes $L$ from three numbers.
 
-# %%
+# %% alt="Ellipses at one and two standard deviations: q is a circle, p is long, thin and tilted along the diagonal; much of q's circle lies outside p"
 scale = tfb.FillScaleTriL()([-0.5, 1.25, 1.0])
 p = tfd.MultivariateNormalTriL(loc=tf.zeros(2), scale_tril=scale, name="p")
 q = tfd.MultivariateNormalDiag(loc=tf.zeros(2), scale_diag=tf.ones(2), name="q")
 covariance = p.covariance().numpy()
 print("covariance of p:\n", covariance.round(4))
 print(f"tfd.kl_divergence: KL(q‖p) = {tfd.kl_divergence(q, p):.7f}, KL(p‖q) = {tfd.kl_divergence(p, q):.7f} nats")
-
-# %% alt="Ellipses at one and two standard deviations: q is a circle, p is long, thin and tilted along the diagonal; much of q's circle lies outside p"
 circle = np.stack([np.cos(np.linspace(0, 2 * np.pi, 181)), np.sin(np.linspace(0, 2 * np.pi, 181))])
 
 
@@ -275,8 +271,8 @@ axis.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# The ellipses stand at one and two standard deviations. About half of $q$'s draws land outside $p$'s outer ellipse: a
-# large penalty for KL(q‖p). A draw of $p$ is seldom as unlikely under $q$. So KL(q‖p) should be the larger of the two.
+# About half of $q$'s draws land outside $p$'s outer ellipse, and a draw of $p$ is seldom as unlikely under $q$. So
+# KL(q‖p) should be the larger of the two.
 #
 # > **A common mistake.** Published course notes print 0.4280361 for KL(q‖p) of these two distributions. (They
 # > also look for `MultivariateNormalTriL` in `tfb`; it lives in `tfd`.) When a printed number disagrees with
@@ -288,6 +284,8 @@ plt.show()
 #   + (\mu_p - \mu_q)^\top \Sigma_p^{-1} (\mu_p - \mu_q) - d + \ln \frac{\det \Sigma_p}{\det \Sigma_q} \right).$$
 #
 # Both means are zero here, so the second term drops out.
+#
+# **Way 2, quadrature.** Lay a fine grid over the plane and add up density times evidence.
 
 
 # %%
@@ -304,11 +302,7 @@ root = np.array([[first, 0.0], [1.25, second]])
 sigma_p, sigma_q = root @ root.T, np.eye(2)
 table = {"closed form": (by_closed_form(sigma_q, sigma_p), by_closed_form(sigma_p, sigma_q))}
 
-# %% [markdown]
-# **Way 2, quadrature.** Lay a fine grid over the plane and add up density times evidence.
 
-
-# %%
 def log_density(points, covariance):
     """Log density of N(0, covariance) at points of shape (..., 2)."""
     quadratic = np.einsum("...i,ij,...j->...", points, np.linalg.inv(covariance), points)
@@ -383,12 +377,10 @@ for name, dimensions in groupings.items():
 
 # %% [markdown]
 # Six numbers, then three, then one. **The KL has the batch shape**; the event shape is summed, because the divergence
-# of independent parts is the sum of theirs. An encoder returns the middle line: one KL for each image. Batches
-# broadcast as arrays do; [appendix A1](A1_tfp_parts.ipynb) computes a whole table of divergences in one call.
+# of independent parts is the sum of theirs. An encoder returns the middle line: one KL for each image.
 #
-# > **A common mistake.** With `tfd.Normal` instead of a multivariate one, the KL comes back for each latent dimension
-# > separately. A `reduce_mean` over all of it runs without complaint and divides the KL by `latent_dim`. Print the batch
-# > shape before you reduce.
+# > **A common mistake.** With `tfd.Normal` the KL comes back for each latent dimension, and a `reduce_mean` over all of it divides it by
+# > `latent_dim`. Print the batch shape before you reduce.
 
 # %% tags=["claim"]
 assert [kl_of[name].shape for name in groupings] == [(3, 2), (3,), ()]
@@ -437,9 +429,8 @@ plt.show()
 # The dots lie on the line $s / \sqrt{n}$. One more digit costs a hundred times the draws. The error bar is honest:
 # about 95% of the experiments have the exact value within two standard errors.
 #
-# > **A common mistake.** *"The KL is never negative, so a negative KL in the log is a bug."* The divergence is never
-# > negative. Its estimate from a few draws may well be: here a third of the single draws give a negative number.
-# > A VAE that estimates the KL from one draw for each image prints such values, and it is right to.
+# > **A common mistake.** *"A negative KL in the log is a bug."* The divergence is never negative. Its estimate from a few draws may
+# > well be: here a third of the single draws are, and a VAE that uses one draw for each image prints such values.
 
 # %% tags=["claim"]
 errors = evidence.std(axis=1, ddof=1) / 10_000**0.5
@@ -460,9 +451,9 @@ assert abs(np.mean(evidence < 0) - 0.343) < 0.005
 # $$q(z) = \prod_j \mathcal{N}(z_j; \mu_j, \sigma_j^2), \qquad p(z) = \prod_j \mathcal{N}(z_j; 0, 1).$$
 #
 # The encoder returns `mean` and `log_variance`, each of shape `(batch, latent_dim)`. Return the KL of each image's
-# $q(z|x)$ from $\mathcal{N}(0, I)$, shape `(batch,)`, in nats. Start from exercise 2, and mind which of $\sigma$, $\sigma^2$ and
-# $\ln \sigma^2$ you are given, and which axis is summed. The next section derives the answer. Later lessons import it as
-# `course_utils.elbo.kl_to_standard_normal`.
+# $q(z|x)$ from $\mathcal{N}(0, I)$, shape `(batch,)`, in nats. Start from exercise 2, and mind which of $\sigma$,
+# $\sigma^2$ and
+# $\ln \sigma^2$ you are given. The next section derives the answer.
 
 
 # %% tags=["exercise"]
@@ -620,9 +611,8 @@ film = animation.gif([draw_frame(index) for index in moments], milliseconds=220,
 animation.show(film, alt="Minimising KL(q‖p), q shrinks into the ridge of p; minimising KL(p‖q), it grows to cover p")
 
 # %% [markdown]
-# Left, $q$ retreats into the ridge: its own draws are scored, and every draw off the ridge is punished. Right, $q$ swells
-# until it holds all of $p$: $p$'s draws are scored, and $q$ must find each of them believable. Yet the titles of the last
-# frame show the same number. Both directions pay
+# Left, $q$ retreats into the ridge: its own draws are scored. Right, it swells until it holds all of $p$, whose draws are
+# scored. Yet the last frame shows the same number twice. Both directions pay
 #
 # $$-\tfrac{1}{2} \ln(1 - \rho^2) = 1.0367 \text{ nats},$$
 #
@@ -669,16 +659,14 @@ assert np.all((2.7 < spreads["KL(p‖q)"] / spreads["KL(q‖p)"]) & (spreads["KL
 assert len(film) < 500_000
 
 # %% [markdown]
-# > **A common mistake.** *"Minimising the KL encourages the support of q to lie within p's."* Minimising KL(q‖p) does: you
-# > saw $q$ shrink inside. Minimising KL(p‖q) does the opposite. A sentence about "the KL" that does not name the direction
-# > is half a sentence.
+# > **A common mistake.** *"Minimising the KL encourages the support of q to lie within p's."* KL(q‖p) does: you saw $q$ shrink inside. KL(p‖q) does the opposite. Name the direction.
 
 # %% [markdown]
 # ## Aim at two modes
 #
-# Now give the target two centres: half of its mass around −2, half around +2. A mixture has no closed-form KL from a
-# normal, and TFP says so with an error. But one variable is cheap to integrate on a grid, and a sum can be
-# differentiated.
+# Now half of the target's mass lies around −2, half around +2. A mixture has no closed-form KL from a normal. But one
+# variable is cheap to integrate on a grid, and a sum can be differentiated. Start four fits at once: a batch of shape
+# `(4,)`.
 
 # %%
 modes = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([-2.0, 2.0], [0.6, 0.6]), name="two_modes")
@@ -698,10 +686,6 @@ except NotImplementedError:
     print("TFP: no closed form is registered for this pair.")
 print(f"the grid on a pair that has one: {kl_on_grid(narrow, wide):.5f} nats; closed form: {closed_form:.5f}")
 
-# %% [markdown]
-# Where the fit ends may depend on where it starts. So start four at once: a batch of shape `(4,)`, one optimizer.
-
-# %%
 starts = np.array([-3.0, -1.5, 0.5, 3.0], np.float32)
 two_mode_fits, two_mode_kl = {}, {}
 for name in ("KL(q‖p)", "KL(p‖q)"):
@@ -727,10 +711,9 @@ axes[1].set_title("KL(p‖q): all four cover both modes")
 plt.show()
 
 # %% [markdown]
-# Right: all starts end in the same place, with the mean and the variance of $p$ itself. That $q$ peaks in the gap, where
-# $p$ has next to nothing. Left: the best fits settle on one mode. To leave half of $p$ out costs $\ln 2 = 0.69$ nats and
-# no more, since $q$'s draws never visit the other mode. One start near the middle was caught in a third place, at 1.14
-# nats. The whole landscape shows why:
+# Right: all starts end with the mean and the variance of $p$ itself, and peak in the gap, where $p$ has next to
+# nothing. Left: the best fits settle on one mode. To leave half of $p$ out costs $\ln 2 = 0.69$ nats and no more, since
+# $q$'s draws never visit it. One start was caught in a third place, at 1.14 nats. The landscape shows why:
 
 # %% alt="Two maps over mean and standard deviation of q. KL(q‖p) has two deep basins, near means minus 2 and plus 2 at standard deviation 0.6, and a shallow one between them at 1.8. KL(p‖q) has one basin, at mean 0 and standard deviation 2.09"
 means, sds = np.linspace(-4, 4, 161, dtype=np.float32), np.geomspace(0.25, 4, 120).astype(np.float32)
@@ -752,8 +735,8 @@ figure.colorbar(filled_map, ax=axes, label="nats", ticks=levels)
 plt.show()
 
 # %% [markdown]
-# Stars mark where the fits ended. Both maps matter to a VAE. Its approximate posteriors minimise a KL(q‖p): they tend
-# to be too narrow, and to pick one explanation of two. Its model of the images is fitted in the other direction:
+# Stars mark where the fits ended. A VAE uses both directions. Its approximate posteriors minimise a KL(q‖p): they tend
+# to be too narrow. Its model of the images is fitted in the other direction:
 # **maximum likelihood**, the largest mean of $\log p(x)$ over the data, is the smallest KL(data‖model), since the two
 # differ by the entropy of the data, which no parameter moves.
 
@@ -780,9 +763,8 @@ def basins(values):
 assert basins(maps["KL(q‖p)"]) == 3 and basins(maps["KL(p‖q)"]) == 1
 
 # %% [markdown]
-# That direction covers, and here is what covering looks like. Read $x$ as a place on the straight line through two
-# images: a pair of trousers stands at −2, a boot at +2. The data are the two modes (their width blends each kind with a
-# little of the other). Draw from them, and from the two fits:
+# That direction covers. Read $x$ as a place on the straight line through two images, trousers at −2 and a boot at +2. The
+# data are the two modes. Draw from them, and from the two fits:
 
 # %% alt="Three rows of ten pictures. Data: each is trousers or a boot. Draws of the fit of KL(model‖data): all trousers. Draws of the fit of KL(data‖model): some of both kinds, and many double exposures of trousers and boot"
 garments, labels = drawn.garments(200, np.random.default_rng(runtime.SEED))
@@ -807,9 +789,9 @@ plots.compare_rows(
 plt.show()
 
 # %% [markdown]
-# The second row is sharp and has lost one of the two kinds. The third has both kinds, and 37% of its draws are blends,
-# from the middle of the line ($|x| < 1$), where the data have 5%. A model that is too simple for its data has these two
-# ways to be wrong, and maximum likelihood takes the second. It is one reason why VAEs blur.
+# The second row is sharp and has lost one kind. The third has both, and 37% of its draws are blends, from the middle of
+# the line ($|x| < 1$), where the data have 5%. A model that is too simple for its data can be wrong in either way;
+# maximum likelihood takes the second. It is one reason why VAEs blur.
 
 # %% tags=["claim"]
 blends = {
@@ -823,7 +805,7 @@ assert np.all(np.abs(seeking[0].sample(budget.draws) + 2) < 4)  # one kind: the 
 
 # %% [markdown]
 # **Predict, then run.** Let the two modes overlap, with standard deviations of 1 in place of 0.6. Where does the fit of
-# KL(q‖p) that starts at −3 end now? Commit to numbers before you run the next cell.
+# KL(q‖p) that starts at −3 end now?
 
 # %%
 guessed_mean, guessed_sd = None, None  # your guess here, for instance: -2.0, 0.6
@@ -845,16 +827,15 @@ np.testing.assert_allclose(fit.stddev(), 2.047, atol=0.01)
 # %% [markdown]
 # ## Derive the ELBO: log p(x) minus a KL
 #
-# A model with a latent variable says: draw $z \sim p(z)$, then draw $x \sim p(x|z)$. Whoever sees only $x$ sees a
-# mixture, with one part for each code:
+# A model with a latent variable draws $z \sim p(z)$, then $x \sim p(x|z)$. Its $p(x)$ is a mixture with one part for
+# each code:
 #
 # $$p(x) = \int p(x|z) \, p(z) \, dz.$$
 #
-# Take one number for $z$, one for $x$, and a decoder $g$ that bends, $p(x|z) = \mathcal{N}(g(z), 0.5^2)$. Add the parts
-# up, first of 12 codes, then of many:
+# Take one number for each, and a decoder $g$ that bends, $p(x|z) = \mathcal{N}(g(z), 0.5^2)$:
 
 
-# %% alt="Left: the decoder's curve from code to mean, steep in the middle, with twelve codes on it. Middle: twelve thin bells, one a code, and their mean, a bumpy curve. Right: the mean of the bells of many codes, a smooth density with two peaks, which lies on the exact one"
+# %% tags=["claim"] alt="Left: the decoder's curve from code to mean, steep in the middle, with twelve codes on it. Middle: twelve thin bells, one a code, and their mean, a bumpy curve. Right: the mean of the bells of many codes, a smooth density with two peaks, which lies on the exact one"
 def decode(z):
     """The mean of p(x|z): one number in, one number out."""
     return 2 * np.tanh(2 * z) + 0.3 * z
@@ -887,11 +868,6 @@ axes[2].set(xlabel="x", title="Every code: two peaks", ylim=(0, 0.33))
 axes[2].legend(loc="upper center")
 plt.show()
 
-# %% [markdown]
-# No part has two peaks, and the mixture has. Bending is what a decoder network is for: out of a normal code and normal
-# noise it makes densities of any shape.
-
-# %% tags=["claim"]
 standard_errors = mixture.std(axis=1) / np.sqrt(len(many))
 assert np.all(np.abs(mixture.mean(axis=1) - exact_mixture) < 5.5 * standard_errors + 1e-6)
 np.testing.assert_allclose(exact_mixture.sum() * (line[1, 0] - line[0, 0]), 1, atol=1e-3)
@@ -904,6 +880,8 @@ def peaks(density):
 assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few).T)
 
 # %% [markdown]
+# No part has two peaks, and the mixture has: a decoder network bends a normal into densities of any shape.
+#
 # To train such a model you want $\log p(x)$ of each image, and on images nobody can do the integral. Bring in any
 # distribution $q(z|x)$. Since $\log p(x)$ does not depend on $z$, its mean under
 # $q$ is itself:
@@ -920,7 +898,7 @@ assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few)
 #
 # $$\mathrm{ELBO} = \log p(x) - \mathrm{KL}(q(z|x) \parallel p(z|x)) \le \log p(x).$$
 #
-# It is a lower bound because that KL is never negative. To compute it you do not need the posterior: split
+# To compute it you do not need the posterior: split
 # $p(x, z) = p(x|z) \, p(z)$, and a second, different KL appears, from the *prior*:
 #
 # $$\mathrm{ELBO} = \mathbb{E}_q[\log p(x|z)] - \mathrm{KL}(q(z|x) \parallel p(z)).$$
@@ -938,9 +916,9 @@ assert peaks(exact_mixture) == 2 and all(peaks(bell) == 1 for bell in parts(few)
 #   \quad\Rightarrow\quad p(x) = \mathcal{N}(b, W W^\top + s^2 I).$$
 #
 # This is probabilistic PCA. Its posterior is normal too, with precision $M = I + W^\top W / s^2$ and mean
-# $M^{-1} W^\top (x - b) / s^2$. Two latent variables, three observed ones:
+# $M^{-1} W^\top (x - b) / s^2$. Two latent variables, three observed ones. The last lines integrate over $z$ on a grid, to check $p(x)$:
 
-# %%
+# %% tags=["claim"]
 weights = tf.constant([[1.0, 0.8], [0.6, 1.0], [1.2, 1.0]])
 offset, noise = tf.constant([0.5, -1.0, 0.0]), 0.7
 observed = tf.constant([2.0, 0.5, 1.5])
@@ -964,10 +942,6 @@ def exact_model(weights):
 log_evidence, posterior = exact_model(weights)
 print(f"log p(x) = {log_evidence:.4f} nats | posterior mean {posterior.mean().numpy().round(3)}")
 
-# %% [markdown]
-# Check the formula for $p(x)$ as well: the integral over $z$ has two dimensions, and a grid does it.
-
-# %% tags=["claim"]
 side = np.arange(-7, 7, 0.04, dtype=np.float32)
 plane = tf.reshape(tf.stack(tf.meshgrid(side, side), axis=-1), [-1, 2])
 log_joint = likelihood(plane).log_prob(observed) + prior.log_prob(plane)
@@ -978,7 +952,7 @@ np.testing.assert_allclose(tf.reduce_logsumexp(log_joint) + 2 * np.log(0.04), lo
 # $\mathrm{tr}(W S W^\top) / 2s^2$, which is what the spread of $q$ costs in reconstruction. Try it on five random $q$:
 
 
-# %%
+# %% alt="Six stacked bars that all end at the line log p(x). Five random q: a blue ELBO, and on it a hatched gap of another height each. The sixth, the true posterior: blue up to the line, no gap"
 def lower_bound(q, weights=weights):
     """E_q[log p(x|z)] - KL(q(z|x)‖p(z)) in nats."""
     spread = tf.linalg.trace(weights @ q.covariance() @ tf.transpose(weights)) / (2 * noise**2)
@@ -993,7 +967,6 @@ for _ in range(5):
 print(f"{'ELBO':>10s} {'KL(q‖posterior)':>17s} {'sum':>10s}      log p(x) = {log_evidence:.4f}")
 print("\n".join("{:10.4f} {:17.4f} {:10.4f}".format(*row) for row in rows))
 
-# %% alt="Six stacked bars that all end at the line log p(x). Five random q: a blue ELBO, and on it a hatched gap of another height each. The sixth, the true posterior: blue up to the line, no gap"
 bars = np.array([*rows, (float(lower_bound(posterior)), 0.0, log_evidence)])
 floor = np.floor(bars[:, 0].min()) - 2
 figure, axis = plt.subplots(figsize=(9, 4.6))
@@ -1007,7 +980,7 @@ axis.legend(ncols=3, loc="upper center")
 plt.show()
 
 # %% [markdown]
-# The parts change from $q$ to $q$. Their sum is $\log p(x)$ each time, and no ELBO is above it.
+# The sum is $\log p(x)$ each time, and no ELBO is above it.
 #
 # The same by sampling, as a VAE does it: draw $z \sim q$ and average $\log p(x|z) + \log p(z) - \log q(z|x)$. When $q$
 # *is* the posterior, this sum equals $\log p(x)$ for every single $z$.
@@ -1031,10 +1004,9 @@ assert sampled["the posterior"][2] < 1e-4 < sampled["the last q"][2]
 # %% [markdown]
 # ### Watch the bound touch
 #
-# So far the model stood still and $q$ changed. Now keep $q$ and change the model: multiply its weights by a factor
-# $\theta$. Take for $q$ the true posterior of the model with $\theta = 0.3$. Then go to the top of that bound, take the
-# posterior
-# *there*, and draw the next bound.
+# Now keep $q$ and change the model: multiply its weights by a factor $\theta$. Take for $q$ the true posterior of the
+# model with
+# $\theta = 0.3$, go to the top of that bound, take the posterior *there*, and draw the next bound.
 
 
 # %% alt="log p(x) against a factor on the weights, a dark curve with one top. Below it two blue and green bounds; each touches the curve in one point, where its q is the true posterior, and falls away from it on both sides; the second touches below the top of the first, higher up"
@@ -1060,8 +1032,8 @@ plt.show()
 
 # %% [markdown]
 # A bound touches the curve where its $q$ is the true posterior, with the same slope, and lies below it everywhere else.
-# So its top is a better model: wherever the bound has risen, $\log p(x)$ has risen at least as much. Fit $q$, then the
-# model, then $q$ again: this is the EM algorithm. A VAE takes small steps of both at once.
+# So where the bound has risen, $\log p(x)$ has risen at least as much. Fit $q$, then the model, and so on: this is the
+# EM algorithm. A VAE takes small steps of both at once.
 
 # %% tags=["claim"]
 for at, after, curve in zip(touching[:-1], touching[1:], curves, strict=True):
@@ -1073,9 +1045,9 @@ for at, after, curve in zip(touching[:-1], touching[1:], curves, strict=True):
 
 # %% [markdown]
 # Last, train $q$ by *maximising the ELBO*, with a diagonal covariance, as the encoder of a VAE has it, and with a full
-# one. That is minimising KL(q(z|x)‖p(z|x)), up to a constant. So you can predict where each one ends.
+# one. That is minimising KL(q(z|x)‖p(z|x)), up to a constant.
 
-# %%
+# %% alt="Left: the ELBO of a diagonal and of a full q climbs with training; the full one reaches the line log p(x), the diagonal one stays 0.53 nats below. Right: the tilted true posterior, the full q on it, and the diagonal q, a small circle inside"
 learners = {
     "diagonal q": tfd.MultivariateNormalDiag(
         tf.Variable([0.0, 0.0]), tfp.util.TransformedVariable([1.0, 1.0], tfb.Exp())
@@ -1092,7 +1064,6 @@ for name, learner in learners.items():
     bounds[name] = -np.array(negative)
     print(f"{name:10s} ELBO {bounds[name][0]:7.3f} at the start, {bounds[name][-1]:7.4f} at the end")
 
-# %% alt="Left: the ELBO of a diagonal and of a full q climbs with training; the full one reaches the line log p(x), the diagonal one stays 0.53 nats below. Right: the tilted true posterior, the full q on it, and the diagonal q, a small circle inside"
 figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.5), width_ratios=(1.25, 1))
 axes[0].axhline(log_evidence, color=plots.DARK, ls="--", label="log p(x)")
 for (name, values), style, colour in zip(bounds.items(), ("-", "-."), (plots.BLUE, plots.GREEN), strict=True):
@@ -1111,9 +1082,9 @@ plt.show()
 
 # %% [markdown]
 # The full $q$ closes the gap. The diagonal one stays below by the same $-\frac{1}{2} \ln(1 - \rho^2)$ as in the film,
-# now with the correlation of the posterior: the price of a diagonal encoder. Training the *decoder* can win it back. Turn
-# the latent axes onto the eigenvectors of $W^\top W$: the model of $x$ stays the same, its posteriors are no longer
-# tilted, and a diagonal $q$ has no gap.
+# now with the correlation of the posterior. Training the *decoder* can win it back. Turn the latent axes onto the
+# eigenvectors of
+# $W^\top W$: $p(x)$ stays the same, the posteriors are no longer tilted, and the gap is gone.
 
 # %% tags=["claim"]
 posterior_covariance = posterior.covariance()
@@ -1134,8 +1105,7 @@ assert abs(turned_precision[0, 1]) < 1e-4 * turned_precision.max()
 # ## In this notebook we saw
 #
 # - KL(q‖p) is the mean evidence for $q$ over $p$ in draws of $q$: never negative, zero only for equal distributions,
-#   not symmetric. A sampled estimate of it may be negative.
-# - Closed form, quadrature and sampling go wrong in different ways. When they agree, doubt the printed number that differs.
+#   not symmetric.
 # - KL has the batch shape; the event shape is summed.
 # - Minimising KL(q‖p) shrinks into one mode; minimising KL(p‖q) spreads over all of them. Say which one you mean.
 # - The ELBO is $\log p(x) - \mathrm{KL}(q(z|x) \parallel p(z|x))$, and it is computed as

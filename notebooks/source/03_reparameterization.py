@@ -66,8 +66,7 @@ tfd = tfp.distributions
 # %% [markdown]
 # ## Ask a draw for its gradient
 #
-# This is where the lesson leads, and every part of it has a name by the end. The numbers count what a layer holds, here
-# for images of 28x28 pixels and codes of two numbers:
+# This is where the lesson leads. Numbers count what a layer holds, for images of 28x28 pixels and codes of two numbers:
 
 # %% alt="Diagram of a VAE: an image x of 784 numbers enters the encoder, which ends in two bars, mean and log variance. Arrows from both, and noise epsilon from below, meet in the code z, which is the mean plus noise times e to half the log variance. The decoder widens it to p(x|z). The encoder pays the KL, the decoder minus log p(x|z)"
 plots.vae_diagram((784, 64, 2, 64, 784), title="A VAE: the encoder names a distribution, and a draw goes on")
@@ -208,9 +207,10 @@ for name in functions:
 #
 # Drawn once, the noise is a cloud that stays. A change of $\mu$ slides the cloud, a change of $\sigma$ stretches it,
 # and every point moves smoothly: its velocity is the derivative. Let the two learn to match a target, a normal in the
-# plane. The loss is KL(q‖target) from lesson 02, up to a constant, averaged over the cloud.
+# plane. The loss is KL(q‖target) from lesson 02, up to a constant, averaged over the cloud. Both panels of the film
+# have the same $\mu$ and $\sigma$ in every frame. Follow the three large points.
 
-# %%
+# %% alt="Film, two panels: a blue cloud of points on its way from the lower left to an orange target ellipse at the upper right. Left, with the noise kept, the cloud slides and stretches, and three large points leave smooth trails. Right, with fresh noise in each frame, the points jitter and the trails are a tangle"
 target = tfd.MultivariateNormalDiag([1.6, 1.0], [0.3, 0.8])
 cloud = tf.random.normal([200, 2])
 place, log_sd = tf.Variable([-1.6, -1.0]), tf.Variable([0.0, -1.2])
@@ -223,11 +223,7 @@ for _ in range(121):
 kept = np.stack([where + spread * cloud.numpy() for where, spread in track])  # (moments, points, 2)
 fresh = np.stack([where + spread * rng.normal(size=cloud.shape) for where, spread in track])
 
-# %% [markdown]
-# Both panels have the same $\mu$ and $\sigma$ in every frame. Follow the three large points.
 
-
-# %% alt="Film, two panels: a blue cloud of points on its way from the lower left to an orange target ellipse at the upper right. Left, with the noise kept, the cloud slides and stretches, and three large points leave smooth trails. Right, with fresh noise in each frame, the points jitter and the trails are a tangle"
 def draw_frame(moment):
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.9), dpi=80)
     angle = np.linspace(0, 2 * np.pi, 100)
@@ -420,7 +416,7 @@ np.testing.assert_allclose(with_kl["encoder weight"], 2.602, atol=1e-3)  # the d
 # There is a second reason to like logarithms, on the right of this figure: a log density that is computed from a density
 # runs out of numbers.
 
-# %%
+# %% alt="Left: three maps from a layer's output to a standard deviation. The exponential and softplus exist everywhere, the square root only for positive outputs. Right: the log of a normal density in float32. Computed from the log variance it is a parabola; computed as the log of a density it ends near 13 standard deviations."
 output = tf.linspace(-6.0, 6.0, 241)
 maps = {
     "exp(output / 2): log variance": tf.exp(0.5 * output),
@@ -431,7 +427,6 @@ z = tf.linspace(-20.0, 20.0, 801)
 from_log_variance = -0.5 * (tf.math.log(2 * np.pi) + 0.0 + z**2)  # the 0.0 is the log variance
 from_density = tf.math.log(tf.exp(-0.5 * z**2) / tf.sqrt(2 * np.pi))
 
-# %% alt="Left: three maps from a layer's output to a standard deviation. The exponential and softplus exist everywhere, the square root only for positive outputs. Right: the log of a normal density in float32. Computed from the log variance it is a parabola; computed as the log of a density it ends near 13 standard deviations."
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2))
 for (name, values), dash, colour in zip(maps.items(), ("-", "--", ":"), (plots.BLUE, plots.ORANGE, stop), strict=True):
     left.plot(output, values, dash, color=colour, label=name, lw=2.5)
@@ -488,7 +483,7 @@ np.testing.assert_allclose(there_and_back[2:5], log_variances[2:5], atol=1e-4)
 # > derivative is exactly zero, so a unit that strays outside gets no gradient to come back. To see it, ask the tape.
 # > A bound that bends, such as $10 \tanh(\ell / 10)$, keeps a slope.
 
-# %%
+# %% tags=["claim"]
 strayed = tf.Variable(12.0)
 with tf.GradientTape(persistent=True) as tape:
     clipped, bent = tf.clip_by_value(strayed, -10.0, 10.0), 10 * tf.tanh(strayed / 10)
@@ -496,8 +491,6 @@ slopes = [float(tape.gradient(bound, strayed)) for bound in (clipped, bent)]
 log_variance_of = {sd: float(2 * np.log(sd)) for sd in (0.01, 0.5, 1.0, 2.0)}
 print(f"slope at 12: clipped {slopes[0]}, bent {slopes[1]:.2f}")
 print("log variance of each standard deviation:", {sd: round(value, 2) for sd, value in log_variance_of.items()})
-
-# %% tags=["claim"]
 assert slopes[0] == 0.0 and slopes[1] > 0.1
 assert all((value < 0) == (sd < 1) for sd, value in log_variance_of.items())
 
@@ -782,7 +775,6 @@ def train_vae(formula, weight, noise_sd):
 starts = [(2.6, 2.6), (2.6, 0.5), (1.0, 0.4)]
 runs = [train_vae(formulas["mean + sd * noise"], *start) for start in starts]
 
-# %%
 variance = float(np.var(x))
 best = 0.5 * np.log(2 * np.pi * np.e * variance)
 print(f"the data: mean {np.mean(x):.3f}, variance {variance:.3f}, lowest possible loss {best:.3f} nats per point")

@@ -557,7 +557,7 @@ assert edges["mean > 0.5"] < (0.6 if trained_long else 0.8) * edges["draws"]
 # %% [markdown]
 # ## Encode: look at the plane
 #
-# The encoder saw no labels. Colour the test images by their digit after the fact:
+# The encoder saw no labels. Colour the test images by their digit:
 
 # %% alt="5,000 test digits in the latent plane, coloured by class: classes form regions, some separate, some overlapping, around the origin"
 codes = encoder(binary_test[:5000]).mean().numpy()
@@ -646,7 +646,7 @@ assert abs(printed - bound) < 5 * error
 #
 # ## Count how often the KL is counted
 #
-# You will not always have a bound of your own to compare with. You do not need one. Keras keeps what the layers add in
+# You will not always have a bound of your own to compare with. Keras keeps what the layers add in
 # `model.losses`, and the KL can be computed beside it.
 #
 # ### Exercise 3: the factor
