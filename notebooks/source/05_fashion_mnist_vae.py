@@ -27,8 +27,8 @@
 # - what the latent plane of a VAE has that the code plane of an autoencoder lacks, as pictures and as numbers;
 # - that the constant in front of a mean squared error is a choice of noise level.
 #
-# **You need** lessons [01](01_autoencoder.ipynb) to [04](04_tfp_vae.ipynb), or the words *encoder*, *KL divergence* and
-# *reparameterization*.
+# **You need** lessons [01](01_autoencoder.ipynb) to [04](04_tfp_vae.ipynb), or the words *encoder*, *KL divergence*
+# and *reparameterization*. Words are explained in the [glossary](../site/glossary.md).
 #
 # **Time:** about four minutes of computing at the `laptop` budget on two cores, and two hours of study. `full` trains
 # the published numbers of epochs and wants a GPU.
@@ -67,8 +67,7 @@ tfd, layers = tfp.distributions, keras.layers
 # %% [markdown]
 # ## Load the garments and make them binary
 #
-# The images are `uint8`: 0 is the background, 255 is the brightest cloth. If you have seen them black on white,
-# somebody reversed the colour map.
+# The images are `uint8`: 0 is the background, 255 is the brightest cloth.
 
 # %%
 fashion = data.load_fashion_mnist()
@@ -93,9 +92,10 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The silhouettes survive, and with them most of what tells the classes apart. Folds and prints are gone. A cross-entropy on
-# grey levels has a floor, as lesson 04 shows: even a model that reproduces every pixel exactly pays the entropy of each
-# grey level. For garments it is 189.86 nats per image, four times that of digits. On binary pixels it is zero.
+# The silhouettes survive, and with them most of what tells the classes apart. Folds and prints are gone. A
+# cross-entropy on grey levels has a floor, as lesson 04 shows: even a model that reproduces every pixel exactly pays
+# the entropy of each grey level. For garments it is 189.86 nats per image, four times that of digits. On binary pixels
+# it is zero.
 
 # %% tags=["claim"]
 grey = np.clip(data.to_float(fashion.test_images).astype(np.float64), 1e-12, 1 - 1e-12)
@@ -173,8 +173,8 @@ class ConvVAE(keras.Model):
 
 
 # %% [markdown]
-# This once, distributions go about as tuples of numbers, as in the published loop. From *Look for the missing nats* on they
-# are TFP distributions, as in lesson 04.
+# This once, distributions go about as tuples of numbers, as in the published loop. From *Look for the missing nats* on
+# they are TFP distributions, as in lesson 04.
 #
 # ## Write the bound twice
 #
@@ -321,7 +321,7 @@ camera = training.Snapshots(landscape, every=75)
 # ## Train, and film it
 #
 # `training.fit` shuffles, binarises, warms the learning rate up to 0.003 and lets it fall along a cosine. The published
-# recipe holds it at 0.0001 throughout, in batches of 32; `benchmarks/` says what the difference is worth.
+# recipe holds it at 0.0001 throughout, in batches of 32.
 
 # %%
 history = training.fit(
@@ -336,7 +336,7 @@ history = training.fit(
 
 # %% tags=["film", "front-training"] alt="Film of the training: a grid of 12 by 12 decoded latent points, from uniform grey to a landscape of garments"
 frames = [
-    animation.caption(frame, f"{when}   {plots.source_note()}")
+    animation.caption(frame.repeat(2, axis=0).repeat(2, axis=1), f"{when}   {plots.source_note()}", height=48)
     for frame, when in zip(camera.frames, camera.captions, strict=True)
 ]
 film = animation.gif(frames, milliseconds=450, hold=3000, colours=24)
@@ -344,8 +344,8 @@ animation.save(film, "build/05_training.gif")
 animation.show(film, alt="The latent plane decoded as training goes on: grey, then flat and tall shapes, then garments")
 
 # %% [markdown]
-# First the grey splits into flat shapes and tall ones. Outlines follow: shoes, sleeves, then trouser legs and heels. Large
-# shapes move many pixels and so many nats. Most of it happens in the first epoch.
+# First the grey splits into flat shapes and tall ones. Outlines follow: shoes, sleeves, then trouser legs and heels.
+# Large shapes move many pixels and so many nats. Most of it happens in the first epoch.
 
 # %% tags=["claim"]
 film_of = dict(zip(camera.captions, camera.frames, strict=True))
@@ -376,8 +376,8 @@ convolutional = elbo.evaluate(as_vae(model), binary_test)
 print({name: round(value, 2) for name, value in convolutional.items()})
 
 # %% [markdown]
-# The yardstick is the best model *without* a latent variable: every pixel an independent Bernoulli with its own frequency in
-# the training set.
+# The yardstick is the best model *without* a latent variable: every pixel an independent Bernoulli with its own
+# frequency in the training set.
 
 # %% tags=["claim"]
 frequency = np.clip((train_images > 127).mean(axis=0), 1e-4, 1 - 1e-4)
@@ -480,10 +480,10 @@ figure.suptitle("Loci: along a white line the feature of the decoded garment is 
 plt.show()
 
 # %% [markdown]
-# The lines run smoothly, but not along the axes. Nothing told the axes to mean something. They are not quite free, though:
-# turn the plane, and turn both networks with it, and $p(x)$ is the same, but an ellipse that lies askew is no longer in the
-# family of our $q(z|x)$, whose two dimensions are independent. So the bound prefers some directions of the axes to others
-# (Rolinek and others, 2019). Directions can mean something; lesson 06 looks for them.
+# The lines run smoothly, but not along the axes. Nothing told the axes to mean something. They are not quite free,
+# though: turn the plane, and turn both networks with it, and $p(x)$ is the same, but an ellipse that lies askew is no
+# longer in the family of our $q(z|x)$, whose two dimensions are independent. So the bound prefers some directions of
+# the axes to others (Rolinek and others, 2019). Directions can mean something; lesson 06 looks for them.
 
 # %% tags=["claim"]
 for name, values in features.items():
@@ -526,11 +526,10 @@ figure.suptitle("A cross for the mean, an ellipse of one standard deviation, thr
 plt.show()
 
 # %% [markdown]
-# Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse is
-# small, yet not a point. (In two dimensions one of one standard deviation holds 39% of the draws: expect most of the numbers
-# outside.) Because training keeps drawing from it, everything inside has to decode to about the same
-# garment, and ellipses of different garments push each other apart. The KL pulls them all towards the origin. That is
-# the whole story of a latent space.
+# Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse
+# is small, yet not a point. (In two dimensions one of one standard deviation holds 39% of the draws: expect most of the
+# numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment,
+# and ellipses of different garments push each other apart. The KL pulls them all towards the origin.
 
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
@@ -539,6 +538,21 @@ assert np.all(np.median(spread, axis=0) < (0.12 if trained_long else 0.6)), "a s
 
 # %% [markdown]
 # ## Walk from one garment to another
+#
+# ### Exercise 3: a path of any length
+#
+# Write the path: `steps` codes from `start` to `end` on a straight line, all steps equal, both ends included.
+
+
+# %% tags=["exercise"]
+def interpolate(start, end, steps):
+    return tf.zeros((steps, len(start)))  # your code here
+
+
+checks.interpolate(interpolate)
+
+# %% [markdown]
+# ### Compare a path with a cross-fade
 #
 # Take trousers and a bag, go from mean to mean on a straight line, and decode along the way. Below it the same walk in
 # pixel space, where one picture fades into the other.
@@ -569,19 +583,6 @@ def indecision(pixels):
 print("latent path:", indecision(path).round(0))
 print("pixel fade: ", indecision(fade).round(0))
 assert indecision(path)[3:7].mean() < indecision(fade)[3:7].mean()
-
-# %% [markdown]
-# ### Exercise 3: a path of any length
-#
-# Make a function of it, for two codes of any dimension and any number of steps. Both ends belong to the path.
-
-
-# %% tags=["exercise"]
-def interpolate(start, end, steps):
-    return tf.zeros((steps, len(start)))  # your code here
-
-
-checks.interpolate(interpolate)
 
 # %% [markdown]
 # ## Look for the missing nats
@@ -619,8 +620,7 @@ assert fully_connected["negative_elbo"] < convolutional["negative_elbo"] - margi
 
 # %% [markdown]
 # The plane can hold more than the published networks put into it. Which of the two was in the way? Try it: keep one and
-# exchange the other. A likely place is the one layer between $z$ and the 7x7 feature map, since a plane folded into 784
-# dimensions needs more than that. A bound is a statement about the model *and* the networks that you gave it.
+# exchange the other. A bound is a statement about the model *and* the networks that you gave it.
 
 # %% [markdown]
 # ## Build a second VAE, with batch normalisation
@@ -695,8 +695,8 @@ print(f"log-likelihood ratio {float(nats):.3f}, difference of 1000 x MSE {publis
 np.testing.assert_allclose(nats, published, rtol=1e-4)
 
 # %% [markdown]
-# The two agree to rounding. The model claims that a pixel is off by 0.63, on a scale from 0 to 1. That is a noisy camera,
-# and it makes the KL comparatively expensive. On larger images the same 1000 is another choice; lesson 06 works it out.
+# The two agree to rounding. The model claims that a pixel is off by 0.63, on a scale from 0 to 1. That is a noisy
+# camera, and it makes the KL comparatively expensive.
 #
 # ## Train it
 #
@@ -711,6 +711,32 @@ vae = models.VAE(
 )
 history = training.fit(vae, train_images, epochs=passes * budget.batchnorm_epochs, peak_rate=2e-3, verbose=1)
 print(f"{encoder_network.count_params() + decoder_network.count_params():,} parameters")
+
+# %% [markdown]
+# One number for this model too, with one sampled $z$ an image. Beside it: the mean image under the same likelihood, and
+# the same networks with the variance that fits them, their own mean squared error.
+
+# %% tags=["claim"]
+grey_test = data.to_float(fashion.test_images)
+mean_image = train_images.mean(axis=0) / 255
+gaussian = elbo.evaluate(vae, grey_test)
+constant = 392 * np.log(2 * np.pi * variance)  # D/2 log(2 pi sigma^2), the part that the published loss leaves out
+no_latent_grey = constant + 1000 * np.mean((grey_test - mean_image) ** 2)
+error = np.mean((grey_test[:2000] - vae.decoder(vae.encoder(grey_test[:2000]).sample()).mean()) ** 2)
+calibrated = 392 * (np.log(2 * np.pi * error) + 1) + gaussian["kl"]
+print(
+    f"-ELBO {gaussian['negative_elbo']:.1f}, of which KL {gaussian['kl']:.1f}; the mean image: {no_latent_grey:.1f} nats"
+)
+print(f"published loss 1000 x MSE + KL: {gaussian['negative_elbo'] - constant:.1f}")
+print(f"error of a pixel {error**0.5:.2f}; with that as its noise, the model has a -ELBO of {calibrated:.0f} nats")
+np.testing.assert_allclose(gaussian["reconstruction"], constant + 1000 * error, atol=2)
+assert no_latent_grey - gaussian["negative_elbo"] > (35 if trained_long else 10)
+assert 2.5 < (variance / error) ** 0.5 < 3.5 if trained_long else error < variance
+assert calibrated < gaussian["negative_elbo"] - (450 if trained_long else 300)
+
+# %% [markdown]
+# The model claims three times the error that it makes. A negative loss is no mistake: grey levels have a *density*,
+# which may be larger than 1. Lesson 06 trains with the calibrated variance.
 
 # %% [markdown]
 # ## Reconstruct 25 garments
@@ -728,23 +754,21 @@ plots.show_images(
 )
 
 # %% [markdown]
-# The kind of garment is mostly kept: shoes stay shoes. The class often is not: a sandal comes back as a sneaker, a shirt as a
-# pullover. Prints, straps and stripes are gone. Two numbers cannot hold them, and squared error prefers an average to a
-# guess.
+# The kind of garment is mostly kept: shoes stay shoes. The class often is not: a sandal comes back as a sneaker, a
+# shirt as a pullover. Prints, straps and stripes are gone. Two numbers cannot hold them, and squared error prefers an
+# average to a guess.
 #
-# As numbers: the share of the test images' variance around the mean image that the reconstruction explains, and what a
-# judge says that knows real images only, a vote of the five nearest training images.
+# As numbers: the share of the test images' variance around the mean image that the reconstruction explains, and the
+# verdict of a judge that has seen only real images, a vote of the five nearest training images.
 
-# %%
+# %% tags=["claim"]
 test_images = data.to_float(fashion.test_images)
 means = np.concatenate(
     [vae.decoder(vae.encoder(test_images[i : i + 1000]).mean()).mean() for i in range(0, len(test_images), 1000)]
 )
-mean_image = train_images.mean(axis=0) / 255
 explained = 1 - np.mean((test_images - means) ** 2) / np.mean((test_images - mean_image) ** 2)
 print(f"explained variance on the test set: {explained:.1%}")
 
-# %% tags=["claim"]
 reference = data.to_float(train_images[:5000]).reshape(-1, 784)
 judge = KNeighborsClassifier(5).fit(reference, fashion.train_labels[: len(reference)])
 kind_of = np.array([0, 1, 0, 0, 0, 2, 0, 2, 3, 2])  # tops and dresses, trousers, shoes, bags
@@ -793,9 +817,9 @@ for axis, (name, codes) in zip(axes, {"Autoencoder": ae_codes, "VAE": vae_codes}
 plt.show()
 
 # %% [markdown]
-# The ranges are printed above each plane; the dashed circle has two of the prior's standard deviations. The autoencoder's codes lie where the training happened to push them, off
-# centre and on a scale of their own. The VAE's lie around the origin on the prior's scale, because the KL charges for
-# anything else. In a run of your own the left picture changes; the right one turns or flips, and keeps its size.
+# The ranges are printed above each plane; the dashed circle has two of the prior's standard deviations. The
+# autoencoder's codes lie where the training happened to push them, off centre and on a scale of their own. The VAE's
+# lie around the origin on the prior's scale, because the KL charges for anything else.
 
 # %% tags=["claim"]
 for name, codes in {"autoencoder": ae_codes, "VAE": vae_codes}.items():
@@ -851,10 +875,10 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# The last row has draws from the model's own prior. The third is the fair control: a normal
-# distribution *fitted* to the autoencoder's codes afterwards. Do not judge by sharpness: the autoencoder has had six epochs
-# and pays no KL, the VAE one. A row may look fine and still leave most classes out. So ask the judge which class each
-# generated picture belongs to.
+# The last row has draws from the model's own prior. The third is the fair control: a normal distribution *fitted* to
+# the autoencoder's codes afterwards. Do not judge by sharpness: the autoencoder has had six epochs and pays no KL, the
+# VAE one. A row may look fine and still leave most classes out. So ask the judge which class each generated picture
+# belongs to.
 
 
 # %% tags=["claim"]
@@ -916,8 +940,9 @@ if trained_long:
 # %% [markdown]
 # ## Go on with your own images, and with labels
 #
-# Two things are left that people want from a VAE. To train it on a folder of *their* images, of any size and format: one
-# line, `data.load_folder("your/folder", size=64)`, and networks that follow the shape. And to ask for an image by its name: a
+# Two things are left that people want from a VAE. To train it on a folder of *their* images, of any size and format:
+# one line, `data.load_folder("your/folder", size=64)`, and networks that follow the shape. And to ask for an image by
+# its name: a
 # *conditional* VAE, with the label in the networks. [Appendix A5](A5_labels_and_own_images.ipynb) does both, and measures
 # what the label is worth in the decoder and in the encoder.
 
@@ -939,8 +964,8 @@ if trained_long:
 #
 # <details><summary>A hint</summary>
 #
-# The best diagonal $q$ misses a tilted normal by $-\frac{1}{2} \ln(1 - \rho^2)$ nats (lesson 02). Turn each ellipse and read off
-# its correlation $\rho$.
+# The best diagonal $q$ misses a tilted normal by $-\frac{1}{2} \ln(1 - \rho^2)$ nats (lesson 02). Turn each ellipse and
+# read off its correlation $\rho$.
 #
 # </details>
 #
@@ -1003,9 +1028,9 @@ checks.interpolate(interpolate)
 # %% [markdown] tags=["solution"]
 # **The open problem.** An ellipse with the variances $a$ and $b$ along the axes, turned by $\theta$, has the variances
 # $a \cos^2 \theta + b \sin^2 \theta$ and $a \sin^2 \theta + b \cos^2 \theta$ and the covariance $(a - b) \sin \theta \cos \theta$. A circle
-# costs nothing at any angle. Standard deviations of 0.05 and 0.2 cost 0.75 nats at 45 degrees, where every ellipse costs
-# most; a quarter turn exchanges the axes and is free. So the bound holds the axes to the directions of the ellipses, and the
-# more strongly, the longer these are.
+# costs nothing at any angle. Standard deviations of 0.05 and 0.2 cost 0.75 nats at 45 degrees, where every ellipse
+# costs most; a quarter turn exchanges the axes and is free. So the bound holds the axes to the directions of the
+# ellipses, and the more strongly, the longer these are.
 
 # %% tags=["solution"] jupyter={"source_hidden": true} alt="Nats lost by the best diagonal q against the angle by which the latent plane is turned: zero at 0 and 90 degrees, largest at 45, on average over the test images and for one long ellipse"
 angles = np.deg2rad(np.arange(0, 91, 5))[:, None]
