@@ -116,6 +116,11 @@ BUDGETS = {
         "laptop": {"points": 20_480, "fit_epochs": 40},
         "full": {"points": 51_200, "fit_epochs": 60},
     },
+    "A3": {
+        "smoke": {"images": 3_200, "epochs": 3, "test_images": 1_000, "twin_steps": 60, "rounds": 12},
+        "laptop": {"images": 12_800, "epochs": 3, "test_images": 10_000, "twin_steps": 60, "rounds": 40},
+        "full": {"images": 60_000, "epochs": 10, "test_images": 10_000, "twin_steps": 60, "rounds": 100},
+    },
     "A4": {"smoke": {"images": 24}, "laptop": {"images": 24}, "full": {"images": 24}},
     "A5": {
         "smoke": {"images": 6_400, "epochs": 6, "seeds": 2, "postcards": 200, "postcard_epochs": 15},
