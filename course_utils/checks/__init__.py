@@ -15,6 +15,7 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_04.py``   ``binarise``, ``negative_elbo``, ``kl_factor``
 ``lesson_05.py``   ``log_likelihood``, ``prior_grid``, ``interpolate``
 ``lesson_06.py``   ``fitted_covariance``
+``lesson_07.py``   ``importance_weighted``, ``free_bits``
 ``judging.py``     from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
 ``values.py``      one right value: its terms, and the factors they enter with
@@ -31,11 +32,14 @@ from course_utils.checks.lesson_03 import log_normal_density, reparameterize, sc
 from course_utils.checks.lesson_04 import binarise, kl_factor, negative_elbo
 from course_utils.checks.lesson_05 import interpolate, log_likelihood, prior_grid
 from course_utils.checks.lesson_06 import fitted_covariance
+from course_utils.checks.lesson_07 import free_bits, importance_weighted
 
 __all__ = [
     "binarise",
     "denoising_pair",
     "fitted_covariance",
+    "free_bits",
+    "importance_weighted",
     "interpolate",
     "kl_factor",
     "kl_normals",

@@ -9,7 +9,8 @@
 ``pictures.py``       pictures beside pictures: the closest one of a set, decibels
 ====================  ======================================================================================
 
-Those that take a model take anything with ``encoder``, ``decoder`` and ``prior``, as ``models.VAE`` has them.
+Those that take a model take anything with ``encoder``, ``decoder`` and ``prior``, as ``models.VAE`` has them. Lesson 07
+uses every one of them, and says what each is good for.
 """
 
 from course_utils.metrics.aggregate import KLDecomposition, kl_decomposition, kl_decomposition_per_dimension

@@ -9,8 +9,8 @@ import tf_keras as keras
 class KLWarmup(keras.callbacks.Callback):
     """Let the weight of the KL climb in a straight line, from ``start`` of the VAE's ``beta`` to the whole of it.
 
-    So the decoder learns to use the code before the code has to pay for it (Bowman et al. 2016). The weight follows
-    from the number of the step alone: a training that is resumed goes on at the right one.
+    So the decoder learns to use the code before the code has to pay for it (Bowman et al. 2016; lesson 07). The weight
+    follows from the number of the step alone: a training that is resumed goes on at the right one.
 
     Args:
         epochs: length of the climb; or

@@ -154,6 +154,7 @@ print("ready")
 # | [04 The TFP VAE](04_tfp_vae.ipynb) | how do you build one that you can trust? | 3 minutes |
 # | [05 A VAE on Fashion-MNIST](05_fashion_mnist_vae.ipynb) | what does it learn, and when? | 4 minutes |
 # | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 10 minutes |
+# | [07 How good is my VAE?](07_how_good.ipynb) | which numbers can you trust? | 5 minutes |
 # | [A1 TFP's parts taken apart](A1_tfp_parts.ipynb) | appendix: what is inside TFP's bijectors and variables? | half a minute |
 #
 # Take them in order. Lessons 02 and 03 need no images and can be read in either order.
@@ -170,7 +171,7 @@ print("ready")
 #   Drive first, and its checkpoints go there.
 #
 # Exercises come with a check that tells you what is wrong with an answer. Solutions stand at the end of the lesson,
-# collapsed (handouts come without them). After lesson 06, take one thing and change it: a data set of your own in place
+# collapsed (handouts come without them). After lesson 07, take one thing and change it: a data set of your own in place
 # of the garments, a prior of two normals, a likelihood for colours. The asserts tell you what no longer holds.
 #
 # ## In this notebook we saw

@@ -33,6 +33,19 @@ def said(capsys, check, function):
 # ---- right answers ----
 
 
+def right_log_mean(log_weights):
+    return tf.reduce_logsumexp(log_weights, axis=0) - math.log(len(log_weights))
+
+
+def log_mean_by_hand(log_weights):
+    highest = np.max(log_weights, axis=0)
+    return highest + np.log(np.mean(np.exp(log_weights - highest), axis=0))
+
+
+def right_free_bits(kl, floor):
+    return tf.reduce_sum(tf.maximum(tf.reduce_mean(kl, axis=0), floor))
+
+
 def right_psnr(images, originals):
     return -10 * tf.math.log(tf.reduce_mean((images - originals) ** 2)) / tf.math.log(10.0)
 
@@ -262,8 +275,19 @@ RIGHT = {
         lambda mean, sd: np.cov(mean.T) + np.diag((sd**2).mean(axis=0)),
         lambda mean, sd: tfp.stats.covariance(mean) + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0)),
     ],
+    "importance_weighted": [
+        right_log_mean,
+        lambda log_weights: tfp.math.reduce_logmeanexp(log_weights, axis=0),
+        log_mean_by_hand,
+    ],
+    "free_bits": [
+        right_free_bits,
+        lambda kl, floor: np.maximum(np.mean(kl, axis=0), floor).sum(),
+        lambda kl, floor: tf.reduce_sum(floor + tf.nn.relu(tf.reduce_mean(kl, axis=0) - floor)),
+    ],
 }
 FORMULAS = ["psnr", "kl_normals", "kl_to_standard_normal", "log_normal_density", "log_likelihood", "interpolate"]
+FORMULAS += ["importance_weighted", "free_bits"]
 CASES = [(check, function) for check, functions in RIGHT.items() for function in functions]
 ARGUMENTS = {
     check: functions[0].__code__.co_varnames[: functions[0].__code__.co_argcount] for check, functions in RIGHT.items()
@@ -791,6 +815,49 @@ MISTAKES = {
         ],
         "correlations": [lambda mean, sd: np.corrcoef(mean.T)],
         "every entry": [lambda mean, sd: np.cov(mean.T) + (sd**2).mean(axis=0)],
+    },
+    "importance_weighted": {
+        "the ELBO from k draws": [lambda log_weights: tf.reduce_mean(log_weights, axis=0)],
+        "term -log k is missing": [lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0)],
+        "term -log k has the wrong sign": [
+            lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0) + math.log(len(log_weights))
+        ],
+        "k itself is subtracted": [lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0) - len(log_weights)],
+        "number of images": [
+            lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0) - math.log(log_weights.shape[1])
+        ],
+        "divided by k": [lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0) / len(log_weights)],
+        "exp(-150) is 0": [
+            lambda log_weights: tf.math.log(tf.reduce_mean(tf.exp(log_weights), axis=0)),
+            lambda log_weights: np.log(np.exp(np.asarray(log_weights, np.float64)).mean(axis=0)),
+        ],
+        "largest weight alone": [lambda log_weights: tf.reduce_max(log_weights, axis=0)],
+        "one z": [lambda log_weights: log_weights[0]],
+        "axis of k is still there|batch is gone": [
+            lambda log_weights: tf.reduce_logsumexp(log_weights, axis=1) - math.log(log_weights.shape[1])
+        ],
+        "and one value for each row is asked for": [
+            lambda log_weights: tf.reduce_mean(right_log_mean(log_weights)),
+        ],
+        "sign is wrong": [lambda log_weights: -right_log_mean(log_weights)],
+    },
+    "free_bits": {
+        "every image by itself": [
+            lambda kl, floor: tf.reduce_mean(tf.reduce_sum(tf.maximum(kl, floor), axis=1)),
+            lambda kl, floor: np.maximum(kl, floor).mean(axis=0).sum(),
+        ],
+        "plain KL": [lambda kl, floor: tf.reduce_mean(tf.reduce_sum(kl, axis=-1))],
+        "never pays more": [lambda kl, floor: tf.reduce_sum(tf.minimum(tf.reduce_mean(kl, axis=0), floor))],
+        "lies above the floor": [lambda kl, floor: tf.reduce_sum(tf.nn.relu(tf.reduce_mean(kl, axis=0) - floor))],
+        "applied to the sum": [
+            lambda kl, floor: tf.maximum(tf.reduce_mean(tf.reduce_sum(kl, axis=1)), kl.shape[1] * floor),
+            lambda kl, floor: tf.reduce_mean(tf.maximum(tf.reduce_sum(kl, axis=1), kl.shape[1] * floor)),
+        ],
+        "average over the latent_dim": [lambda kl, floor: tf.reduce_mean(tf.maximum(tf.reduce_mean(kl, 0), floor))],
+        "sum over the batch": [lambda kl, floor: len(kl) * right_free_bits(kl, floor)],
+        "floor is added": [lambda kl, floor: tf.reduce_sum(tf.reduce_mean(kl, axis=0) + floor)],
+        "the other way round": [lambda kl, floor: tf.reduce_sum(tf.maximum(tf.reduce_mean(kl, axis=1), floor))],
+        "one number": [lambda kl, floor: tf.maximum(tf.reduce_mean(kl, axis=0), floor)],
     },
 }
 MISTAKEN = [
