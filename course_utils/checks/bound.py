@@ -17,7 +17,7 @@ from course_utils import models
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.noise import law_of, looks_standard_normal, sharing
 from course_utils.checks.recording import recorded
-from course_utils.checks.values import factor_name, factor_words, fitted, products
+from course_utils.checks.values import fitted, read
 
 tfd = tfp.distributions
 BATCH, LATENT_DIM, SHAPE = 41, 5, (8, 6, 1)
@@ -230,28 +230,19 @@ def _bound(output, memory, z, image, flat, mean, sd) -> Bound:
     return Bound(output, noise, noise / spread, log_likelihoods, kls, several)
 
 
-LIKELIHOOD_WORDS = {
-    "1/pixels": "the log-likelihood is averaged over pixels. It is a sum: with the mean, the KL outweighs it and the "
-    "codes fall back to the prior.",
-    "-1": "the log-likelihood has the wrong sign: it is to grow, and the negative ELBO to fall. Yours rewards a "
-    "decoder that gives the images no probability.",
-    "batch": "the log-likelihood alone is summed over the batch, so its weight is the batch size. Average both terms.",
-    "2": "the log-likelihood is counted twice.",
-}
-KL_WORDS = {
-    "-1": "the KL has the wrong sign: it is a cost, and yours rewards a posterior that is far from the prior.",
-    "2": "the KL is counted twice, or its 1/2 is missing. With a weight of 2 the codes carry less.",
-    "1/2": "the KL is counted by half: a 1/2 too many.",
-    "batch": "the KL alone is summed over the batch, so its weight is the batch size. Average both terms.",
-    "1/latent dimensions": "the KL is averaged over the latent dimensions. Nats of independent dimensions add up.",
-    "1/pixels": "the KL is divided by the number of pixels, and belongs whole beside a sum over pixels.",
-}
-WHOLE_WORDS = {
-    "-1": "this is the ELBO, not its negative: an optimizer would minimise it. The sign of the whole is wrong.",
-    "batch": "this is summed over the batch: it grows with the batch size. Nats per image are asked for, a mean over "
-    "the batch.",
-    "1/pixels": "this is the bound per pixel: all is divided by the number of pixels. Nats per image are asked for.",
-    "1/ln 2": "these are bits, and nats are asked for.",
+WORDS = {
+    "-1": "This is the ELBO, not its negative: an optimizer would minimise it. The sign of the whole is wrong.",
+    "batch": "This is summed over the batch: it grows with the batch size. Average over the batch.",
+    "1/pixels": "This is the bound per pixel: all is divided by the number of pixels. Nats per image are asked for.",
+    "log-likelihood: 1/pixels": "The log-likelihood is averaged over pixels. It is a sum: with the mean, the KL "
+    "outweighs it and the codes fall back to the prior.",
+    "log-likelihood: 0": "The likelihood hardly enters, this is the KL alone: is the log-likelihood left out, or is "
+    "that `prob` in place of `log_prob`? The probability of a whole image is nearly 0, its logarithm is not.",
+    "log-likelihood: batch": "The log-likelihood alone is summed over the batch. Average both terms.",
+    "KL: 0": "The KL is forgotten: what is left is the loss of a noisy autoencoder, and its codes drift as they like.",
+    "KL: batch": "The KL alone is summed over the batch, so its weight is the batch size. Average both terms.",
+    "KL: 1/latent dimensions": "The KL is averaged over the latent dimensions. Nats of independent dimensions add up.",
+    "KL: 1/pixels": "The KL is divided by the number of pixels, and belongs whole beside a sum over pixels.",
 }
 
 
@@ -270,63 +261,23 @@ def _check_terms(bounds: list[Bound]) -> None:
             if alone
             else "nothing is decoded: `vae.decoder` at a draw of z has the log-likelihood."
         )
-    several = np.array([bound.several for bound in bounds])
-    best = None
-    for (likelihood, log_likelihood), (way, kl) in itertools.product(columns("log_likelihoods"), columns("kls")):
-        fit = fitted(y, [-log_likelihood, kl])
-        if fit is not None:
-            names = [[] if abs(c) < 1e-3 else factor_name(c, products(SIZES)) for c in fit]
-            cost = 3 * (bool(likelihood) + bool(way)) + sum(
-                1 + abs(c) if n is None else len(n) + 1.5 * (abs(c) < 1e-3) for n, c in zip(names, fit, strict=True)
-            )
-            if best is None or cost < best[0]:
-                best = (cost, likelihood, way, fit, names)
-    if best and best[0] == 0:
+    pairs = itertools.product(columns("log_likelihoods"), columns("kls"))
+    candidates = [(2 * (bool(a) + bool(b)), f"{a} {b}".strip(), [-left, right]) for (a, left), (b, right) in pairs]
+    words = read(y, ["log-likelihood", "KL"], candidates, WORDS, SIZES)
+    if words == "":
         return
-    if fitted(y, [several]) is not None and abs(fitted(y, [several])[0] - 1) < 1e-3:
+    several = fitted(y, [np.array([bound.several for bound in bounds])])
+    if several is not None and abs(several[0] - 1) < 1e-3:
         raise NotYet(
             "this is an importance-weighted bound: the logarithm of a mean over several draws, tighter than the ELBO "
             "(Burda et al. 2015). The ELBO is asked for, the mean of the logarithms."
         )
-    if best is None:
-        bound = bounds[0]
-        log_likelihood, kl = bound.log_likelihoods[0][1], bound.kls[0][1]
-        raise NotYet(
-            f"at its own draws the negative ELBO is {kl - log_likelihood:.5g}, log-likelihood {log_likelihood:.5g} and "
-            f"KL {kl:.5g}, and {bound.output:.5g} comes back: no multiple of the two explains it."
-        )
-    raise NotYet(_words(*best[1:]))
-
-
-def _words(likelihood: str, way: str, fit: np.ndarray, names: list) -> str:
-    says = [words for words in (likelihood, way) if words]
-    if names[0] == ["1/pixels"] and names[1] == ["1/latent dimensions"]:
-        says.append(
-            "there are means in both places: the log-likelihood is averaged over pixels, and the KL over the latent "
-            "dimensions. Both are sums; only the batch is averaged."
-        )
-    elif abs(fit[1]) < 1e-3:
-        says.append(
-            "the KL is forgotten: what is left is the loss of a noisy autoencoder, and its codes drift as they like."
-        )
-    elif abs(fit[0]) < 1e-3:
-        says.append(
-            "the likelihood hardly enters, this is the KL alone: is the log-likelihood left out, or is that `prob` in "
-            "place of `log_prob`? The probability of a whole image is nearly 0, its logarithm is not."
-        )
-    else:
-        common = [name for name in names[0] or [] if name in (names[1] or [])]
-        says += [WHOLE_WORDS.get(name) or factor_words([name], {}) for name in common]
-        for c, own, words, term in (
-            (fit[0], names[0], LIKELIHOOD_WORDS, "log-likelihood"),
-            (fit[1], names[1], KL_WORDS, "KL"),
-        ):
-            if own is None:
-                says.append(f"the {term} is there {c:.4g} times, and belongs once.")
-            else:
-                rest = [name for name in own if name not in common]
-                says += [words.get(name) or f"in the {term}: {factor_words([name], {})}" for name in rest]
-    return " And ".join(says[:3]) if says else "this is no negative ELBO."
+    log_likelihood, kl = bounds[0].log_likelihoods[0][1], bounds[0].kls[0][1]
+    raise NotYet(
+        words
+        or f"at its own draws the negative ELBO is {kl - log_likelihood:.5g}, log-likelihood {log_likelihood:.5g} and "
+        f"KL {kl:.5g}, and {y[0]:.5g} comes back: no multiple of the two explains it."
+    )
 
 
 def _check_codes(bounds: list[Bound]) -> None:

@@ -234,8 +234,8 @@ def read(y, names, candidates, words, sizes, factors=(), reduced=False) -> str |
             if abs(common) < 1e-3 or cost(common) == 9:
                 continue
             off = [(n, c / common) for n, c in zip(names, coefficients, strict=False) if abs(c / common - 1) > 2e-3]
-            unnamed = sum(abs(c) > 1e-3 and cost(c) == 9 for _, c in off)
-            total = slips + len(off) + 2 * unnamed + cost(common)
+            each = [1 if abs(c) < 1e-3 else min(cost(c), 3) for _, c in off]
+            total = slips + sum(each) + cost(common)
             if total < fewest:
                 found = factor_name(common, table)
                 if reduced:

@@ -686,7 +686,7 @@ MISTAKES = {
     },
     "negative_elbo": {
         "KL outweighs": [elbo_of(lambda ll, kl: tf.reduce_mean(kl - ll / 48))],
-        "in both places": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 5 - ll / 48))],
+        "averaged over pixels": [elbo_of(lambda ll, kl: tf.reduce_mean(kl / 5 - ll / 48))],
         "his is summed over the batch": [
             elbo_of(lambda ll, kl: tf.reduce_sum(kl - ll)),
             elbo_of(lambda ll, kl: tf.reduce_sum(ll - kl)),
