@@ -1,0 +1,140 @@
+"""benchmarks: the reference table says what was stored, and a row of it can be run."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from course_utils import data
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.append(str(BENCHMARKS))
+
+import reference  # noqa: E402
+import reference_page  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def few_digits():
+    digits = data.load_mnist(source="drawn")
+    few = {name: getattr(digits, name)[:256] for name in ("train_images", "train_labels", "test_images", "test_labels")}
+    return dataclasses.replace(digits, **few)
+
+
+ROWS = reference.rows()
+
+
+def one_epoch():
+    """Every row, with one epoch."""
+    return {name: row._replace(epochs=1) for name, row in ROWS.items()}
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(reference, "rows", one_epoch)
+
+
+def test_the_page_is_what_the_command_writes_from_the_stored_lines():
+    """No page without lines, and none that was edited by hand."""
+    lines, path = reference.stored(reference.STORED), reference.STORED.with_suffix(".md")
+    written = reference_page.page(lines, reference.rows(), reference.STORED.name) if lines else None
+    assert (path.read_text() if path.exists() else None) == written
+
+
+def test_the_stored_lines_are_of_real_images_at_the_settings_that_the_page_states():
+    table, lines = reference.rows(), reference.stored(reference.STORED)
+    assert len({(line["row"], line["seed"]) for line in lines}) == len(lines)
+    for line in lines:
+        assert {key: line[key] for key in reference.Row._fields} == table[line["row"]]._asdict()
+        assert line["real"] and (line["images"], line["test_images"]) == (60_000, 10_000)
+        assert (line["batch"], line["k"], line["k_images"], line["draws"]) == (128, 5000, 100, 10)
+
+
+def test_the_stored_numbers_keep_to_the_bounds():
+    for line in reference.stored(reference.STORED):
+        np.testing.assert_allclose(line["rate"] + line["distortion"], line["negative_elbo"], rtol=1e-6)
+        assert line["negative_iwae"] < line["negative_elbo"] and line["rate"] > 1
+        assert 1 <= line["active_units"] <= line["latent_dim"]
+
+
+def test_the_two_dimensional_rows_come_first_and_no_setting_is_left_out():
+    table = reference.rows()
+    course = {name: row for name, row in table.items() if row.networks in ("dense", "conv")}
+    assert len(set(course.values())) == len(course) == 2 * 2 * 4 * 2
+    assert all(row.latent_dim == 2 for row in list(table.values())[:8])
+
+
+@pytest.mark.parametrize("name", ["fashion-stochastic-dense-10", "mnist-static-conv-2", "burda-25", "pythae-50"])
+def test_a_row_runs_at_tiny_settings(name, few_digits, short):
+    line = json.loads(json.dumps(reference.run(name, 0, few_digits, k=20, k_images=20)))
+    assert line["row"] == name and line["k"] == 20 and not line["real"] and line["images"] == 256
+    np.testing.assert_allclose(line["rate"] + line["distortion"], line["negative_elbo"], rtol=1e-6)
+    assert 100 < line["negative_iwae"] < line["negative_elbo"] < 784 * np.log(2) + 10
+
+
+@pytest.mark.parametrize("pixels", ["static", "stochastic", "once"])
+def test_pixels_are_binary_and_drawn_as_often_as_they_say(pixels, few_digits):
+    row = reference.Row("mnist", pixels, "dense", 2, 1, 1e-3)
+    images = few_digits.train_images[:1].repeat(reference.BATCH, axis=0)  # one image, whatever the order
+    batches = reference.training_batches(row, images, seed=3)
+    first, second = (np.concatenate([batch.numpy() for batch in batches]) for _ in range(2))
+    assert set(np.unique(first)) == {0.0, 1.0}
+    assert np.array_equal(first.mean(axis=0), second.mean(axis=0)) == (pixels != "stochastic")
+    expected = data.binarise(images[0]) if pixels == "static" else data.to_float(images[0])
+    assert np.abs(first.mean(axis=0) - expected).max() < (1e-6 if pixels == "static" else 0.25)
+
+
+def test_the_bound_of_all_images_is_the_elbo_less_the_distance_that_some_have(few_digits, short):
+    """With all images among the measured ones, nothing is extrapolated: the direct estimate is the reference."""
+    from course_utils import metrics, models
+
+    encoder, decoder = reference.NETWORKS["dense"](2)
+    vae = models.VAE(models.posterior_of(encoder), models.bernoulli_of(decoder), models.standard_normal(2))
+    test = data.binarise(few_digits.test_images[:100])
+    measured = reference.measure(vae, test, k=50, k_images=100)
+    direct = metrics.importance_weighted_bound(vae, test, 50).mean
+    assert abs(measured["negative_iwae"] + direct) < 0.05
+
+
+@pytest.fixture(scope="module")
+def line(few_digits):
+    """A line as a tiny run leaves it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "rows", one_epoch)
+        return reference.run("mnist-static-dense-2", 0, few_digits, k=20, k_images=20)
+
+
+def test_what_is_missing_is_run_and_stored_line_by_line_and_what_is_there_is_not(line, tmp_path, monkeypatch):
+    asked, path = [], tmp_path / "mine.jsonl"
+    reference.store(path, [{**line, "seed": 1}])
+
+    def run(name, seed, image_set):
+        asked.append(seed)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {**line, "seed": seed}
+
+    monkeypatch.setattr(reference, "run", run)
+    monkeypatch.setattr(reference.data, "load_mnist", lambda source: None)
+    monkeypatch.setattr(sys, "argv", ["reference.py", "--rows", line["row"], "--results", str(path)])
+    with pytest.raises(KeyboardInterrupt):
+        reference.main()
+    assert [stored["seed"] for stored in reference.stored(path)] == [1, 0]
+    reference.main()
+    assert asked == [0, 2, 2] and [stored["seed"] for stored in reference.stored(path)] == [1, 0, 2]
+
+
+def test_the_page_has_means_with_their_spread_and_says_what_was_not_run(line):
+    name, shifts = line["row"], (0.0, 3.0, 6.0)
+    lines = [{**line, "seed": seed, "negative_elbo": 150 + shift} for seed, shift in enumerate(shifts)]
+    cross = {**line, **reference.rows()["burda-25"]._asdict(), "row": "burda-25", "active_units": 19}
+    page = reference_page.page([*lines, cross], reference.rows(), "reference.jsonl")
+    assert f"| {name} | 153.0 (150.0 to 156.0) |" in page and f"--rows {name} " in page
+    assert "\n| burda-25 | two layers of 200 tanh units each way, 25 epochs |" in page and "86.76, 19 active" in page
+    missing = page.split("## Not run yet")[1]
+    done = {name, "burda-25"}
+    assert all((f"`{other}`" in missing) == (other not in done) for other in reference.rows())
+    assert len({row.count("|") for row in page.splitlines() if row.startswith(f"| {name}")}) == 1
