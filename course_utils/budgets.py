@@ -149,7 +149,7 @@ BUDGETS = {
         "full": {"points": 51_200, "fit_epochs": 60},
     },
     "A3": {
-        "smoke": {"images": 3_200, "epochs": 3, "test_images": 1_000, "twin_steps": 60, "rounds": 12},
+        "smoke": {"images": 7_680, "epochs": 2, "test_images": 1_000, "twin_steps": 60, "rounds": 12},
         "laptop": {"images": 12_800, "epochs": 3, "test_images": 10_000, "twin_steps": 60, "rounds": 40},
         "full": {"images": 60_000, "epochs": 10, "test_images": 10_000, "twin_steps": 60, "rounds": 100},
     },
