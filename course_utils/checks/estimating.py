@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.noise import looks_standard_normal
 from course_utils.checks.recording import recorded
-from course_utils.checks.values import factor_name, factor_words, fitted, products
+from course_utils.checks.values import NAMES, read
 
 tfd = tfp.distributions
 
@@ -114,93 +114,63 @@ def _drawn_from(distribution, several: list[Seen]) -> bool:
     return looks_standard_normal(np.ravel((x - np.asarray(distribution.mean())) / np.asarray(distribution.stddev())))
 
 
+MEAN = "mean(log_q - log_p)"
+ESTIMATES = {  # what is made of the log densities at the draws of one call
+    "sum(log_q - log_p)": "This is the sum over the draws, not their mean: it grows with `number`.",
+    "sum(log_q - log_p) / (number - 1)": "The sum is divided by `number` - 1: a mean of draws from q divides by "
+    "`number`.",
+    f"{MEAN} / number": "The mean is divided by `number` once more.",
+    "sum(log_q - log_p) / sqrt(number)": "The sum is divided by the root of `number`, and a mean divides by `number`.",
+    "sum(log_q - log_p) / number": "The sum of a part of the draws is divided by `number`.",
+    "mean(exp(log_q) - exp(log_p))": "Densities stand where their logarithms belong: use `log_prob`, not `prob`.",
+    "mean(exp(log_q) * (log_q - log_p))": "Densities weigh the draws, which are already as frequent as q says: a plain "
+    "mean is right.",
+    "mean(exp(log_q - log_p))": "The logarithm is missing: this is the mean ratio of the densities.",
+    "log(mean(exp(log_q - log_p)))": "The mean of the ratio is taken before its logarithm: take the logarithm of each "
+    "draw first.",
+    "mean(log_q / log_p)": "Log q is divided by log p: subtract.",
+    "mean(abs(log_q - log_p))": "An absolute value is taken of each draw. Single draws are negative, and have to be.",
+    f"abs({MEAN})": "An absolute value is taken of the estimate. A KL is never negative, but an honest estimate of a "
+    "small one may be.",
+    f"maximum({MEAN}, 0)": "A negative estimate is cut to 0. A KL is never negative, but an honest estimate of a small "
+    "one may be.",
+    "mean(maximum(log_q - log_p, 0))": "Negative draws are cut to 0. Single draws are negative, and have to be.",
+    "mean((log_q - log_p)**2)": "The differences are squared.",
+    "median(log_q - log_p)": "The median of the draws is taken, and the mean is right.",
+}
+NEGATED = "The sign is wrong: the negated divergence. A KL is never negative."
+
+
 def _name(calls: list[Seen], outputs: np.ndarray, from_p: bool) -> None:
     """Raise NotYet with the first formula over its own draws that gives every output; return for the right one."""
-    log_q, log_p = (np.array(v) for v in zip(*[(np.mean(one.log_q), np.mean(one.log_p)) for one in calls], strict=True))
-    ratio, number = log_q - log_p, np.array([one.number for one in calls], float)
-    draws = np.array([max(one.draws, 1) for one in calls], float)
+    log_q, log_p, size, number = np.array(
+        [(x.log_q.mean(), x.log_p.mean(), np.abs([*x.log_q, *x.log_p]).mean() * 2, x.number) for x in calls]
+    ).T
 
-    def mean(function):
+    def each(formula: str) -> np.ndarray:
         """Of each call; NaN where q and p were asked about different numbers of draws."""
-        pairs = [(one.log_q, one.log_p) for one in calls]
-        return np.array([np.mean(function(q, p)) if len(q) == len(p) else np.nan for q, p in pairs])
+        values = [{"log_q": x.log_q, "log_p": x.log_p, "number": x.number} for x in calls]
+        return np.array([eval(formula, NAMES, v) if len(v["log_q"]) == len(v["log_p"]) else np.nan for v in values])
 
-    size = np.array([np.mean(np.abs(one.log_q)) + np.mean(np.abs(one.log_p)) for one in calls])
+    ratio = log_q - log_p
     # With p / q - 1, whose mean is 0, an estimate is still one of the KL, and steadier (Schulman's k3).
-    for right in (ratio, mean(lambda q, p: q - p + np.exp(p - q) - 1)):
+    for right in (ratio, each(f"{MEAN} + mean(exp(log_p - log_q)) - 1")):
         if np.all(np.abs(outputs - right) < 1e-4 * np.abs(right) + 2e-5 * size) and not from_p:
             return
-    source = "The samples come from p, and q is the one that you average under."
     if from_p and np.allclose(outputs, -ratio, rtol=1e-3, atol=1e-4):
         raise NotYet("this is the reversed divergence, KL(p||q). Draw from q, and put log q first.")
+    first = "the samples come from p, and q is the one that you average under. " if from_p else ""
     if from_p and np.allclose(outputs, ratio, rtol=1e-3, atol=1e-4):
-        raise NotYet(f"{source[0].lower()}{source[1:]} So this is not KL(q||p) but minus the other one.")
-    first = f"{source} " if from_p else ""
-    divided = {
-        "this is the sum over the draws, not their mean: it grows with `number`.": draws,
-        "the sum is divided by `number` - 1: a mean of draws from q divides by `number`.": draws
-        / np.maximum(draws - 1, 1),
-        "the mean is divided by `number` once more.": 1 / number,
-        "the sum is divided by the root of `number`, and a mean divides by `number`.": np.sqrt(draws),
-        "the sum of a part of the draws is divided by `number`.": draws / number,
-    }
-    for words, factor in ("", 1.0), *divided.items():
-        fit = fitted(outputs, [ratio * factor])
-        names = None if fit is None else factor_name(fit[0], products({}))
-        if names or (names == [] and words):
-            signed = {"-1": "the sign is wrong: the negated divergence. A KL is never negative."}
-            raise NotYet(f"{first}{words} {factor_words(names, signed)}".strip())
-    whole = {
-        "densities stand where their logarithms belong: use `log_prob`, not `prob`.": mean(
-            lambda q, p: np.exp(q) - np.exp(p)
-        ),
-        "densities weigh the draws, which are already as frequent as q says: a plain mean is right.": mean(
-            lambda q, p: np.exp(q) * (q - p)
-        ),
-        "the logarithm is missing: this is the mean ratio of the densities.": mean(lambda q, p: np.exp(q - p)),
-        "the mean of the ratio is taken before its logarithm: take the logarithm of each draw first.": np.log(
-            mean(lambda q, p: np.exp(q - p))
-        ),
-        "log q is divided by log p: subtract.": mean(lambda q, p: q / p),
-        "an absolute value is taken of each draw. Single draws are negative, and have to be.": mean(
-            lambda q, p: np.abs(q - p)
-        ),
-        "an absolute value is taken of the estimate. A KL is never negative, but an honest estimate of a small one may "
-        "be.": np.abs(ratio),
-        "a negative estimate is cut to 0. A KL is never negative, but an honest estimate of a small one may be.": (
-            np.maximum(ratio, 0)
-        ),
-        "negative draws are cut to 0. Single draws are negative, and have to be.": mean(
-            lambda q, p: np.maximum(q - p, 0)
-        ),
-        "the differences are squared.": mean(lambda q, p: (q - p) ** 2),
-        "the median of the draws is taken, and the mean is right.": np.array(
-            [
-                np.median(one.log_q) if len(one.log_q) != len(one.log_p) else np.median(one.log_q - one.log_p)
-                for one in calls
-            ]
-        ),
-    }
-    for words, answer in whole.items():
-        for scale, extra in (
-            (1, ""),
-            (-1, " The sign is wrong too."),
-            (0.5, ""),
-            (number, " And it is summed, not averaged."),
-        ):
-            if np.allclose(outputs, scale * answer, rtol=1e-3, atol=1e-4):
-                raise NotYet(f"{first}{words}{extra}")
-    fit = fitted(outputs, [log_q, -log_p])
-    for name, c in zip(("log q", "log p"), fit if fit is not None else (), strict=False):
-        if abs(c) < 1e-3:
-            raise NotYet(f"{first}{name} is missing: one of the two log densities alone is no KL.")
-        if abs(c + 1) < 1e-3:
-            raise NotYet(f"{first}{name} has the wrong sign: log q - log p.")
-        if abs(c - 1) > 1e-3:
-            raise NotYet(f"{first}{name} is there {c:.3g} times, and belongs once.")
+        raise NotYet(f"{first}So this is not KL(q||p) but minus the other one.")
+    candidates = [(0, "", [ratio]), (0, "", [log_q, -log_p])]
+    candidates += [(0.5, words, [each(formula)]) for formula, words in ESTIMATES.items()]
+    candidates += [(1.5, f"{w} And it is summed, not averaged.", [number * each(f)]) for f, w in ESTIMATES.items()]
+    words = read(outputs, ["log q", "log p"], candidates, {"-1": NEGATED}, {})
     worst = int(np.argmax(np.abs(outputs - ratio)))
-    if np.abs(outputs - ratio)[worst] > 1e-3 * size[worst]:
+    if words or np.abs(outputs - ratio)[worst] > 1e-3 * size[worst]:
         raise NotYet(
-            f"{first}for {calls[worst].number} draws it returns {outputs[worst]:.4g}, and the mean of log q - log p "
-            f"over those draws is {ratio[worst]:.4g}. Work it out for one draw by hand."
+            first + words
+            if words
+            else f"{first}for {calls[worst].number} draws it returns {outputs[worst]:.4g}, and the mean of "
+            f"log q - log p over those draws is {ratio[worst]:.4g}. Work it out for one draw by hand."
         )
