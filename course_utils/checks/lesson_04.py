@@ -11,7 +11,7 @@ import tf_keras as keras
 from course_utils.checks.bound import examine_bound
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
-from course_utils.checks.noise import chance_bound, check_fresh, lag_of_repeat
+from course_utils.checks.noise import chance_bound, check_fresh, sharing
 from course_utils.checks.values import read
 
 tfd = tfp.distributions
@@ -46,6 +46,7 @@ def _examine_binary(call: Call) -> None:
     dark = rng.integers(0, 120, grey.shape, dtype=np.uint8)
     dark[::2] //= 2
     flat = np.full_like(grey, 128)
+    flat[:, 0] = 255  # so that this maximum scales nothing
     outputs = []
     for images in (grey, dark, flat):
         inputs = (images, np.random.default_rng(rng.integers(2**32)))
@@ -53,16 +54,9 @@ def _examine_binary(call: Call) -> None:
         check_shape(outputs[-1].shape, IMAGE_AXES, dict(zip(IMAGE_AXES, images.shape, strict=True)))
         call.finite(outputs[-1])
     _check_values(outputs[0], grey)
-    _check_thresholds([output != 0 for output in outputs], (grey, dark, flat))
+    _check_independent([output != 0 for output in outputs], grey)
     for output, images in zip(outputs, (grey, dark, flat), strict=True):
         _check_shares(output != 0, images)
-    for axis in (0, 1, 2):
-        lag = lag_of_repeat((outputs[2] != 0) - 0.5, axis)
-        if lag:
-            raise NotYet(
-                f"pixels of the same grey are not independent: {IMAGE_AXES[axis]} that lie {lag} apart go together, as "
-                "if uniform numbers were tiled or shared. Every pixel of every image needs one of its own."
-            )
     if outputs[0].max() > 1:
         raise NotYet("the draws are 0 and 255. A Bernoulli likelihood is about 0 and 1.")
     kind = {"b": "booleans", "i": "integers", "u": "integers"}.get(outputs[0].dtype.kind)
@@ -84,50 +78,31 @@ def _check_values(output: np.ndarray, images: np.ndarray) -> None:
         )
 
 
-def _is_threshold(ones: np.ndarray, images: np.ndarray, axes) -> bool:
-    """Whether along ``axes`` lighter than some grey is one and darker is zero, without exception."""
-    grey = images.astype(int)
-    darkest_one = np.where(ones, grey, 256).min(axis=axes)
-    lightest_zero = np.where(ones, -1, grey).max(axis=axes)
-    return bool(np.all(darkest_one >= lightest_zero))
+INVERTED = "the draws are inverted: a light pixel becomes 0. "
 
 
-ONE_NUMBER = (
-    "there is one uniform number for each {}, which makes it a threshold. Give the uniform numbers the shape of the "
-    "images."
-)
-ALONG = {
-    (0, 1, 2, 3): "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be "
-    "one in 39% of the draws.",
-    (1, 2, 3): ONE_NUMBER.format("image"),
-    (0,): "there is one pattern of uniform numbers for all images. Give them the shape of the images.",
-    (2,): ONE_NUMBER.format("row of an image"),
-    (1,): ONE_NUMBER.format("column of an image"),
-    (0, 2): ONE_NUMBER.format("row number"),
-    (0, 1): ONE_NUMBER.format("column number"),
-}
-
-
-def _check_thresholds(several: list[np.ndarray], images: tuple) -> None:
-    ones, grey = several[0], images[0]
+def _check_independent(several: list[np.ndarray], grey: np.ndarray) -> None:
+    """Of three images that are 0 or 1: drawn from ``grey``, from dark ones, and from one grey throughout."""
+    ones, flat = several[0], several[2][:, 1:]
     if np.array_equal(ones, grey > 0):
         raise NotYet(
             "the images are not scaled: a uint8 pixel of 1 is already larger than every number in [0, 1), so "
             "everything lit becomes one."
         )
-    both = list(zip(several[:2], images[:2], strict=True))
     if np.array_equal(~ones, grey > 0):
-        raise NotYet("the draws are inverted, and the images not scaled: a pixel of 0 becomes 1, and every other 0.")
-    if all(_is_threshold(~one, image, (0, 1, 2, 3)) for one, image in both):
+        raise NotYet(f"{INVERTED}And the images are not scaled: every pixel but 0 becomes 0.")
+    inverted = ones[grey > 191].mean() < ones[grey < 64].mean()
+    if flat.all() or not flat.any():
         raise NotYet(
             "two slips: a light pixel becomes 0, so the comparison points the wrong way, and a fixed threshold is no "
             "draw. Compare each pixel with a uniform number of its own."
+            if inverted
+            else "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be "
+            "one in 39% of the draws."
         )
-    for axes in sorted(ALONG, key=len, reverse=True):
-        if all(_is_threshold(one, image, axes) for one, image in both):
-            raise NotYet(ALONG[axes])
-        if all(_is_threshold(~one, image, axes) for one, image in both):
-            raise NotYet(f"the draws are inverted: a light pixel becomes 0. And {ALONG[axes]}")
+    shared = sharing(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES, {})
+    if shared:
+        raise NotYet(f"{INVERTED if inverted else ''}{shared}")
 
 
 def _follows(ones: np.ndarray, images: np.ndarray, probability: Callable) -> bool:
@@ -142,9 +117,7 @@ def _follows(ones: np.ndarray, images: np.ndarray, probability: Callable) -> boo
 
 
 PROBABILITIES = {
-    "the draws are inverted: a light pixel becomes 0. Which way must the comparison with the uniform number point?": (
-        lambda x: 1 - x / 255
-    ),
+    f"{INVERTED}Which way must the comparison with the uniform number point?": lambda x: 1 - x / 255,
     "each image is divided by its own maximum, and the largest grey is 255 in any image.": lambda x: (
         x / x.max(axis=(1, 2, 3), keepdims=True)
     ),
