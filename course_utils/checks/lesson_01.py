@@ -117,13 +117,6 @@ def _examine_pairs(call: Call) -> None:
 
 
 IMAGE_AXES = ("images", "rows", "columns", "channels")
-PIXEL_AXES = IMAGE_AXES[1:3]
-NOISE_SHARED = {
-    ("images",): "there is one noise pattern for all images. The network subtracts that one pattern and learns nothing "
-    "else: give the noise the shape of the images.",
-    PIXEL_AXES: "there is one number of noise for each image: it makes the whole image lighter or darker. Give the "
-    "noise the shape of the images.",
-}
 
 
 def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
@@ -148,7 +141,7 @@ def _check_pair(output: tuple, images: np.ndarray, sd: float) -> None:
             "pixels taken to run to 255?"
         )
     noise = np.where(inside, added, np.nan) / sd
-    shared = sharing(noise, IMAGE_AXES, NOISE_SHARED)
+    shared = sharing(noise, IMAGE_AXES)
     if shared:
         raise NotYet(shared)
     if added[(images < 1)].min() > -1e-5:
@@ -236,12 +229,6 @@ def uniform_codes(function: Callable) -> None:
 
 
 CODE_AXES = ("rows", "dimensions")
-CODES_SHARED = {
-    ("rows",): "one draw serves all rows: every code is the same. Give `rng` a size.",
-    ("dimensions",): "one draw serves all dimensions of a code, so the codes lie on a line, the diagonal of the box. "
-    "Draw a number for each dimension.",
-    CODE_AXES: "one draw serves all rows and all dimensions. Give `rng` a size.",
-}
 WRONG_WIDTH = (
     "the width of a dimension is max - min, and yours is not. max alone, or max with abs(min), is right for one sign "
     "of min at most: these codes have dimensions of both kinds."
@@ -302,7 +289,7 @@ def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
     right = (output - low) / (high - low)
     spread = output.std(axis=0)
     own = (output - output.mean(axis=0)) / spread if spread.all() else right
-    shared = sharing(own, CODE_AXES, CODES_SHARED)
+    shared = sharing(own, CODE_AXES)
     if shared:
         raise NotYet(shared)
     if all(looks_uniform(column) for column in right.T) and looks_uniform(right):

@@ -1,7 +1,7 @@
 """Lesson 03, reparameterization: exercises 1 to 3, ``reparameterize``, ``log_normal_density``, ``score_gradient``."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.judging import judge
 from course_utils.checks.lesson_02 import SIZES, TAKEN_FOR, TAKEN_WORDS, encoded
 from course_utils.checks.noise import check_fresh, constant_along, law_of, looks_standard_normal, sharing
-from course_utils.checks.values import Values
+from course_utils.checks.values import NAMES, Values
 
 
 def reparameterize(function: Callable) -> None:
@@ -46,16 +46,6 @@ def _examine_draw(call: Call) -> None:
     _check_gradient(call.function, mean[:7], log_variance[:7])
 
 
-SHARED = {
-    ("images", "latent dimensions"): "one number of noise serves everything, all images and all latent dimensions. "
-    "Give the noise the shape of `mean`.",
-    ("images",): "one draw is shared by the whole batch: all images of a batch move together. Give the noise the batch "
-    "axis too.",
-    ("latent dimensions",): "one draw is shared by all latent dimensions of an image, so the noise only ever points "
-    "along the diagonal. Give it the latent axis too.",
-}
-
-
 def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
     """Raise NotYet with what is wrong with the draws."""
     z = call(mean, log_variance)
@@ -73,29 +63,28 @@ def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
             "variance: exponential first."
         )
     call.finite(z)
-    noise = (z - mean64) / sd
-    if np.ptp(noise) < 1e-3:
-        words = "it is the standard deviation itself that you add" if abs(noise.mean() - 1) < 1e-3 else SHARED[NAMES]
-        if np.array_equal(z, call(mean, log_variance)):
-            raise NotYet(f"there is no noise: {words}. Every call returns the same z.")
-        raise NotYet(words)
-    shared = sharing(noise, NAMES, SHARED)
-    if shared:
-        raise NotYet(shared)
-    halves = (
-        noise[log_variance < 0],
-        noise[log_variance >= 0],
-    )  # pooled noise can fit while narrow and wide err in turn
-    if all(looks_standard_normal(half) for half in halves):
-        check_fresh(call, (mean[:5], log_variance[:5]))
-        return
-    for location, scale, words in _forms(mean64, log_variance64):
+    if np.ptp((z - mean64) / sd) < 1e-3 and np.array_equal(z, call(mean, log_variance)):
+        raise NotYet(
+            "there is no noise: every call returns the same z, the mean and a standard deviation or a constant."
+        )
+    for (location, of_mean), (scale, of_sd) in itertools.product(LOCATIONS.items(), SCALES.items()):
+        names = {"mean": mean64, "log_variance": log_variance64}
         with np.errstate(all="ignore"):
-            other = (z - location) / scale
-        if looks_standard_normal(other):
-            raise NotYet(words)
-        if constant_along(other, 0) or constant_along(other, 1):
-            raise NotYet(f"two slips: {words} And {sharing(other, NAMES, SHARED)}")
+            noise = (z - eval(location, NAMES, names)) / eval(scale, NAMES, names)
+        shared = (
+            sharing(noise, AXES)
+            if not (of_mean or of_sd) or constant_along(noise, 0) or constant_along(noise, 1)
+            else ""
+        )
+        if shared:
+            raise NotYet(f"{'two slips: ' * bool(of_mean or of_sd)}{of_mean} {of_sd} {shared}".strip())
+        # Pooled noise can fit while narrow and wide err in turn.
+        if all(looks_standard_normal(half) for half in (noise[log_variance < 0], noise[log_variance >= 0])):
+            if of_mean or of_sd:
+                raise NotYet(f"{of_mean} {of_sd}".strip())
+            check_fresh(call, (mean[:5], log_variance[:5]))
+            return
+    noise = (z - mean64) / sd
     if not np.array_equal(z, call(mean, log_variance)):
         raise NotYet(law_of(noise) + " It must be independent draws from N(0, 1).")
     raise NotYet(
@@ -103,45 +92,28 @@ def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
     )
 
 
-NAMES = ("images", "latent dimensions")
-SPREADS = {  # powers of the standard deviation that the noise is multiplied by
-    2: "you multiply the noise by the variance, not by the standard deviation: compare the spread of many draws.",
-    4: "the factor of the log variance is 2, or the 1/2 went to the wrong side: exp(2 * log_variance) is the variance "
-    "squared. A root halves a logarithm.",
-    0: "the noise is not multiplied by anything: the spread is 1 everywhere, whatever the encoder says.",
-    -1: "the sign in the exponential is wrong: the noise is divided by the standard deviation.",
-    -2: "the noise is divided by the variance.",
-    0.5: "the root is taken twice: the noise is multiplied by the root of the standard deviation.",
+AXES = ("images", "latent dimensions")
+SCALES = {  # what the noise is multiplied by
+    "exp(log_variance / 2)": "",
+    "exp(log_variance)": "you multiply the noise by the variance, not by the standard deviation.",
+    "exp(2 * log_variance)": "the factor of the log variance is 2, or the 1/2 went to the wrong side: exp(2 * "
+    "log_variance) is the variance squared. A root halves a logarithm.",
+    "1": "the noise is not multiplied by anything: the spread is 1 everywhere, whatever the encoder says.",
+    "exp(-log_variance / 2)": "the sign in the exponential is wrong: the noise is divided by the standard deviation.",
+    "exp(-log_variance)": "the noise is divided by the variance.",
+    "exp(log_variance / 4)": "the root is taken twice: the noise is multiplied by the root of the standard deviation.",
+    "log_variance": "the log variance is used as the standard deviation. It may be negative: it needs an exponential, "
+    "and a half.",
+    "sqrt(abs(log_variance))": "you take the square root of the log variance. The root belongs to the variance.",
 }
-PLACES = {
-    0: "the mean is not added: z is the noise alone.",
-    -1: "the mean is subtracted.",
-    2: "the mean is added twice.",
+LOCATIONS = {  # what it is added to
+    "mean": "",
+    "0 * mean": "the mean is not added: z is the noise alone.",
+    "-mean": "the mean is subtracted.",
+    "2 * mean": "the mean is added twice.",
+    "mean * exp(log_variance / 2)": "the mean is multiplied by the standard deviation too: add it after scaling.",
+    "mean + exp(log_variance / 2)": "the standard deviation itself is added, next to the scaled noise.",
 }
-
-
-def _forms(mean: np.ndarray, log_variance: np.ndarray) -> Iterator[tuple]:
-    """(location, scale, words) of draws that are wrong."""
-    sd, root = np.exp(0.5 * log_variance), np.sqrt(np.abs(log_variance))
-    for (times, of_mean), (power, of_sd) in itertools.product(({1: ""} | PLACES).items(), ({1: ""} | SPREADS).items()):
-        if of_mean or of_sd:
-            yield times * mean, sd**power, f"{of_mean} {of_sd}".strip()
-    yield (
-        mean,
-        log_variance,
-        "the log variance is used as the standard deviation. It may be negative: it needs an exponential, and a half.",
-    )
-    yield (
-        mean,
-        root,
-        "you take the square root of the log variance. The root belongs to the variance: exponential first.",
-    )
-    yield (
-        mean * sd,
-        sd,
-        "the mean is multiplied by the standard deviation too: it must be added after the noise is scaled.",
-    )
-    yield mean + sd, sd, "the standard deviation itself is added, next to the scaled noise."
 
 
 def _check_gradient(function: Callable, mean: np.ndarray, log_variance: np.ndarray) -> None:

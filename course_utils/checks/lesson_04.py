@@ -100,7 +100,7 @@ def _check_independent(several: list[np.ndarray], grey: np.ndarray) -> None:
             else "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be "
             "one in 39% of the draws."
         )
-    shared = sharing(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES, {})
+    shared = sharing(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES)
     if shared:
         raise NotYet(f"{INVERTED if inverted else ''}{shared}")
 

@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from course_utils.checks.calling import Call, NotYet
 
 LOG_ODDS = np.log(2 / 1e-11)
+FIXED = "the same noise comes back on every call. Is there a fixed seed inside the function?"
 
 
 def chance_bound(number: int) -> float:
@@ -47,7 +48,7 @@ def constant_along(values: np.ndarray, axes) -> bool:
     """Whether the values do not change along the axes; NaN is left out."""
     with np.errstate(all="ignore"):
         low, high = np.nanmin(values, axis=axes), np.nanmax(values, axis=axes)
-        return bool(np.nanmax(high - low) < 1e-3 * np.nanstd(values))
+        return bool(np.nanmax(high - low) < 1e-3 * np.nanstd(values) + 1e-5)
 
 
 def repeated(values: np.ndarray) -> bool:
@@ -67,21 +68,23 @@ def lag_of_repeat(centred: np.ndarray, axis: int) -> int | None:
     return None
 
 
-def sharing(noise: np.ndarray, names: tuple[str, ...], words: dict[tuple[str, ...], str]) -> str | None:
+def sharing(noise: np.ndarray, names: tuple[str, ...]) -> str | None:
     """What is wrong with noise that is not drawn afresh for every entry, or None.
 
     Args:
         noise: standardised, so that independent entries would be alike.
-        names: plural names of its axes.
-        words: what to say where one number serves along certain axes.
+        names: plural names of its axes; along "draws", the calls of the function follow one another.
     """
     axes = [axis for axis in range(noise.ndim) if noise.shape[axis] > 1]
     for number in range(len(axes), 0, -1):
         for along in itertools.combinations(axes, number):
             if constant_along(noise, along):
-                which = tuple(names[axis] for axis in along)
-                return words.get(which) or (
-                    f"one number of noise serves all {' and '.join(which)}: every entry needs one of its own."
+                which = [names[axis] for axis in along]
+                if which == ["draws"]:
+                    return FIXED
+                return (
+                    f"one number of noise serves all {' and '.join(which)}, so that they err together. Every entry "
+                    "needs one of its own: give the noise the full shape."
                 )
     if noise.size <= 5000 and repeated(noise):
         return (
@@ -131,7 +134,7 @@ def check_fresh(call: Call, inputs: tuple) -> None:
     fresh = tuple(np.random.default_rng() if isinstance(v, np.random.Generator) else v for v in inputs)
     first, again, other = (_first(call(*values)) for values in (inputs, inputs, fresh))
     if np.array_equal(first, other, equal_nan=True):
-        raise NotYet("the same noise comes back on every call. Is there a fixed seed inside the function?")
+        raise NotYet(FIXED)
     if any(isinstance(v, np.random.Generator) for v in inputs) and not np.array_equal(first, again):
         call.notes.append("One thing to mend: it does not draw from `rng`, so a seed does not repeat the result.")
 
