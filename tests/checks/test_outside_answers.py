@@ -140,10 +140,10 @@ WRONG = [
         ),
     ),
     ("log_likelihood", "120", lambda x, lo: tf.reduce_sum(x * lo - tf.math.log(1 + tf.exp(lo)), [1, 2, 3])),
-    ("binarise", "serves all columns:", lambda x, r: (r.random((*x.shape[:2], 1, 1)) < x / 255).astype("float32")),
+    ("binarise", "serves all columns,", lambda x, r: (r.random((*x.shape[:2], 1, 1)) < x / 255).astype("float32")),
     (
         "binarise",
-        "serves all rows:",
+        "serves all rows,",
         lambda x, r: (r.random((len(x), 1, x.shape[2], 1)) < x / 255).astype("float32"),
     ),
     (
