@@ -105,7 +105,7 @@ def _train(options: argparse.Namespace):
     from course_utils.checkpoints import recorded_settings
 
     budget = BUDGETS["06"][options.budget or runtime.budget_name()]
-    epochs, batch = options.epochs or budget["calibrated_epochs"], options.batch or budget["batch"]
+    epochs, batch = options.epochs or budget["command_epochs"], options.batch or budget["batch"]
     avatars = _load(options, budget)
     print(avatars)
     _say_what_is_used(avatars, batch)
