@@ -17,7 +17,15 @@ from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build" / "site"
-PAGES = ("*.md", "LICENSE", "CITATION.cff", "teaching/*.md", "slides/README.md", "benchmarks/*.md", "benchmarks/*.jsonl")
+PAGES = (
+    "*.md",
+    "LICENSE",
+    "CITATION.cff",
+    "teaching/*.md",
+    "slides/README.md",
+    "benchmarks/*.md",
+    "benchmarks/*.jsonl",
+)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]+\)\]\(([^)]+)\)")
 
 
