@@ -128,9 +128,9 @@ def own_images(folder, number=12, held_out=None):
 @pytest.mark.parametrize(
     "arguments, source, folder, limit",
     [
-        ([], "auto", None, 900),
-        (["--data", "real"], "real", None, 900),
-        (["--data", "drawn"], "drawn", None, 900),
+        ([], "auto", None, 400),
+        (["--data", "real"], "real", None, 400),
+        (["--data", "drawn"], "drawn", None, 400),
         (["--data", "cartoonset10k"], "real", "cartoonset10k", None),
         (["--data", "cartoonset10k", "--images", "7"], "real", "cartoonset10k", 7),
         (["--download", "100k"], "real", None, None),
@@ -217,7 +217,7 @@ def test_the_help_says_how_many_images(capsys):
         train.main(["--help"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "all of a FOLDER or a download" in printed
-    assert "900 (smoke), 2,000 (laptop), 10,000 (full)" in printed
+    assert "400 (smoke), 2,000 (laptop), 10,000 (full)" in printed
 
 
 def test_what_a_limit_leaves_out_is_said(tmp_path, capsys, no_training):
