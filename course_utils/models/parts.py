@@ -1,5 +1,6 @@
 """Encoder networks as q(z|x), decoder networks as p(x|z), and the prior: always in float32."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
@@ -52,13 +53,18 @@ def _bernoulli(logits):
 
 
 def posterior_of(network) -> keras.Model:
-    """An encoder network's ``(mean, log_variance)`` as q(z|x), of batch shape ``(batch,)``."""
+    """An encoder network's ``(mean, log_variance)`` as q(z|x), of batch shape ``(batch,)``.
+
+    Raises:
+        ValueError: for what is no model or layer of tf_keras; so do the functions for decoders below.
+    """
+    _of_tf_keras(network, "posterior_of")
     return Posterior([network, tfpl.DistributionLambda(_gaussian)], name="posterior")
 
 
 def bernoulli_of(network) -> keras.Model:
     """A decoder network's logits as p(x|z) over binary pixels: event shape ``(height, width, channels)``."""
-    return _likelihood(network, _bernoulli)
+    return _likelihood(network, _bernoulli, "bernoulli_of")
 
 
 def gaussian_of(network, variance: float) -> keras.Model:
@@ -68,7 +74,7 @@ def gaussian_of(network, variance: float) -> keras.Model:
         ValueError: unless the variance is positive.
     """
     deviation = float(_positive(variance, "gaussian_of")) ** 0.5
-    return _gaussian_pixels(network, lambda: deviation)
+    return _gaussian_pixels(network, lambda: deviation, "gaussian_of")
 
 
 def calibrated_gaussian_of(network, variance: float = 0.1) -> keras.Model:
@@ -85,24 +91,39 @@ def calibrated_gaussian_of(network, variance: float = 0.1) -> keras.Model:
     tracked = tf.Variable(
         variance, trainable=False, dtype=tf.float32, name="variance", aggregation=tf.VariableAggregation.MEAN
     )
-    model = _gaussian_pixels(network, lambda: tf.sqrt(tracked))
+    model = _gaussian_pixels(network, lambda: tf.sqrt(tracked), "calibrated_gaussian_of")
     model.variance = tracked
     return model
 
 
+def _of_tf_keras(network, where: str) -> None:
+    if isinstance(network, keras.layers.Layer):
+        return
+    kind = network if isinstance(network, type) else type(network)
+    if kind.__module__.split(".")[0] == "keras":
+        came, way_out = f"{kind.__name__} of Keras 3", "Build it with tf_keras: import tf_keras as keras"
+    elif isinstance(network, type):
+        came, way_out = f"the class {kind.__name__}", f"Make a network of it: {kind.__name__}(...)"
+    else:
+        came, way_out = kind.__name__, "A function that returns networks is called first; a list of layers belongs into"
+        way_out += " keras.Sequential(layers)"
+    raise ValueError(f"{where}: a network of tf_keras belongs here, and this is {came}. {way_out}.")
+
+
 def _positive(variance, where: str):
-    if not 0 < variance < float("inf"):
-        raise ValueError(f"{where}: the variance of a pixel is {variance}; it must be positive.")
+    if isinstance(variance, str) or np.ndim(variance) != 0 or variance is None or not 0 < variance < float("inf"):
+        raise ValueError(f"{where}: the variance of a pixel is {variance!r}; it must be positive, and one number.")
     return variance
 
 
-def _gaussian_pixels(network, scale):
+def _gaussian_pixels(network, scale, where: str):
     def gaussian(mean):
         return tfd.Independent(tfd.Normal(tf.cast(mean, tf.float32), scale()), reinterpreted_batch_ndims=3)
 
-    return _likelihood(network, gaussian)
+    return _likelihood(network, gaussian, where)
 
 
-def _likelihood(network, distribution):
+def _likelihood(network, distribution, where: str):
+    _of_tf_keras(network, where)
     layer = tfpl.DistributionLambda(distribution, convert_to_tensor_fn=tfd.Distribution.mean)
     return Likelihood([network, layer], name="likelihood")

@@ -130,7 +130,8 @@ def held_out(model: keras.Model, validation, transform: str, repeatable: bool) -
 
 def check_kind(model: keras.Model, images, name: str, transform: str) -> None:
     """Raise ``ValueError`` unless these are images for this model, in an array or on disk: with the way to one."""
-    came, way_out = f"a {type(images).__name__}", ""
+    kind = "tensor" if tf.is_tensor(images) else type(images).__name__
+    came, way_out = f"a {kind}", ""
     if isinstance(images, (str, Path)):
         came, way_out = f"the path '{images}'", "Load the images first, with a function of course_utils.data."
     elif isinstance(images, (types.GeneratorType, keras.utils.Sequence)):

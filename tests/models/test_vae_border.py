@@ -85,6 +85,31 @@ def test_parts_that_do_not_fit_are_refused_when_the_vae_is_built(name):
         models.VAE(**parts(**changes))
 
 
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (lambda: keras_3.Sequential([keras_3.Input((4,)), keras_3.layers.Dense(4)]), "Sequential of Keras 3.*tf_keras"),
+        (lambda: keras.Sequential, r"the class Sequential.*Sequential\(\.\.\.\)"),
+        (lambda: [keras.layers.Dense(4)], r"is list.*keras\.Sequential\(layers\)"),
+        (lambda: tiny.networks, "is function.*is called first"),
+        (lambda: None, "NoneType"),
+    ],
+)
+def test_parts_are_made_of_networks_of_the_courses_keras(network, message):
+    for part in (models.posterior_of, models.bernoulli_of, models.calibrated_gaussian_of):
+        with pytest.raises(ValueError, match=f"^{part.__name__}: .*{message}"):
+            part(network())
+    with pytest.raises(ValueError, match=f"^gaussian_of: .*{message}"):
+        models.gaussian_of(network(), 0.01)
+
+
+@pytest.mark.parametrize("variance", ["0.01", None, 0, -1.0, float("nan"), np.ones(3)])
+def test_a_variance_is_one_positive_number(variance):
+    for part in (models.gaussian_of, models.calibrated_gaussian_of):
+        with pytest.raises(ValueError, match=f"^{part.__name__}: .*must be positive, and one number"):
+            part(tiny.networks()[1], variance)
+
+
 def test_networks_that_say_no_shape_are_compared_when_images_come():
     encoder = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4)])
     vae = models.VAE(**parts(encoder=lambda e, d: models.posterior_of(encoder)))
