@@ -115,8 +115,21 @@ def without_numbers(line: str) -> str:
 
 
 def said_by_tensorflow(python: Path, variables: dict[str, str]) -> frozenset[str]:
-    """The lines that TensorFlow alone writes on standard error in this environment, when it computes something."""
-    program = "import tensorflow as tf; tf.function(lambda x: 2 * x)(tf.ones(1)).numpy()"
+    """The lines that TensorFlow and TFP alone write on standard error in this environment, when they compute something.
+
+    TensorFlow 2.20 remarks on its own optimizer of graphs when a gradient goes through a draw from a gamma.
+    """
+    program = "\n".join(
+        [
+            "import tensorflow as tf, tensorflow_probability as tfp",
+            "x = tf.ones(1)",
+            "tf.function(lambda x: 2 * x)(x).numpy()",
+            "with tf.GradientTape() as tape:",
+            "    tape.watch(x)",
+            "    draw = tfp.distributions.Gamma(x, 1.0).sample()",
+            "tape.gradient(draw, x).numpy()",
+        ]
+    )
     ran = subprocess.run([python, "-c", program], env=variables, check=True, capture_output=True, text=True)
     return frozenset(without_numbers(line) for line in ran.stderr.splitlines())
 

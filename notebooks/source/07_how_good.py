@@ -64,7 +64,7 @@ from matplotlib.patches import Ellipse
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
 
-from course_utils import checks, data, drawn, metrics, models, networks, plots, selftest, training
+from course_utils import checks, data, drawn, explorer, metrics, models, networks, plots, pretrained, selftest, training
 
 tfb, tfd, tfpl, layers = tfp.bijectors, tfp.distributions, tfp.layers, keras.layers
 rng = np.random.default_rng(runtime.SEED)
@@ -130,23 +130,23 @@ checks.importance_weighted(importance_weighted)
 
 
 # %%
-def log_joint(z, images):
-    """log p(x, z) of the model with two codes, for every image and every z: shape ``(images, codes)``."""
-    logits, flat = tf.reshape(plane.decoder.layers[0](z), (len(z), -1)), images.reshape(len(images), -1)
-    return flat @ tf.transpose(logits) - tf.reduce_sum(tf.nn.softplus(logits), axis=1) + plane.prior.log_prob(z)
+def log_joint(vae, z, images):
+    """log p(x, z) of a model with two codes, for every image and every z: shape ``(images, codes)``."""
+    logits, flat = tf.reshape(vae.decoder.layers[0](z), (len(z), -1)), images.reshape(len(images), -1)
+    return flat @ tf.transpose(logits) - tf.reduce_sum(tf.nn.softplus(logits), axis=1) + vae.prior.log_prob(z)
 
 
-def log_evidence(images, reach=5.0):
+def log_evidence(vae, images, points=budget.grid, reach=5.0):
     """log p(x) of each image, by a sum over a grid of codes."""
-    axis, total = np.linspace(-reach, reach, budget.grid, dtype=np.float32), -np.inf
+    axis, total = np.linspace(-reach, reach, points, dtype=np.float32), -np.inf
     for first in axis:
         z = np.stack([np.full_like(axis, first), axis], axis=1)
-        total = np.logaddexp(total, logsumexp(np.float64(log_joint(z, images)), axis=1))
+        total = np.logaddexp(total, logsumexp(np.float64(log_joint(vae, z, images)), axis=1))
     return total + 2 * np.log(axis[1] - axis[0])
 
 
 few = test_images[: budget.bound_images]
-truth = log_evidence(few)
+truth = log_evidence(plane, few)
 ks = [1, 10, 100, 1000]
 bounds = {k: metrics.importance_weighted_bound(plane, few, k=k) for k in ks}
 for k, bound in bounds.items():
@@ -159,9 +159,42 @@ assert np.all(np.diff(slack) < 0)
 assert slack[0] > (2 if trained_long else 0.5) and 0 < slack[-1] < (0.5 if trained_long else 0.8) * slack[0]
 
 # %% [markdown]
-# The ELBO understates this model by more than two nats. That matters when you compare models: one may have the better bound
-# because its posterior is easier to approximate. And the last nat comes slowly. Where $q$ misses the true posterior, a
-# thousand draws from it miss too.
+# The ELBO understates this model by more than two nats. And the last nat comes slowly. Where $q$ misses the true posterior,
+# a thousand draws from it miss too.
+#
+# ### Do not rank models by the bound
+#
+# Lesson 05's plane comes with the course: the networks of system 9, after 20 epochs on 60,000 garments. It is the better
+# model. By how many nats?
+
+# %% alt="The bound against k for this lesson's plane and the course's, each below a dashed line at its log p(x): the two lines lie twice as far apart as the two bounds at k = 1"
+course = pretrained.load("plane")
+course_truth = log_evidence(course, few, budget.grid // 2)
+course_bounds = {k: metrics.importance_weighted_bound(course, few, k=k) for k in ks[:3]}
+both = {"the course's plane": (course_bounds, course_truth), "this lesson's plane": (bounds, truth)}
+figure, axis = plt.subplots(figsize=(8.5, 4))
+for (name, (values, exact)), colour, marker in zip(
+    both.items(), (plots.ORANGE, plots.BLUE), plots.MARKERS, strict=False
+):
+    axis.plot(list(values), [bound.mean for bound in values.values()], color=colour, marker=marker, label=name)
+    axis.axhline(exact.mean(), color=colour, ls="--")
+    axis.annotate("log p(x)", (ks[-1], exact.mean()), (0, 4), textcoords="offset points", ha="right")
+axis.set(xlabel="k", ylabel="nats per image", xscale="log", title="The likelihoods are further apart than the bounds")
+axis.legend()
+plt.show()
+
+# %% tags=["claim"]
+better = {"ELBO": course_bounds[1].mean - bounds[1].mean, "log p(x)": np.mean(course_truth - truth)}
+for name, difference in better.items():
+    print(f"{name:9s} the course's plane is better by {difference:5.1f} nats per image")
+if trained_long:
+    assert 7 < better["ELBO"] < 11.5 and 13 < better["log p(x)"] < 17
+    assert course_truth.mean() - course_bounds[1].mean > 2 * slack[0]
+
+# %% [markdown]
+# By nine nats, says the bound; by almost fifteen, says the likelihood. The gap of the course's plane is twice as wide or more:
+# its posteriors are harder to approximate, and the bound charges for that. Here the order stays. With two models that lie
+# closer together it can turn. So give $\mathcal{L}_k$ beside the ELBO, and say $k$.
 #
 # ### Find out what the gap is made of
 #
@@ -213,7 +246,9 @@ for axis, image in zip(axes, np.argsort(gaps["amortisation"])[[len(few) // 2, le
     ends = [np.stack([centre - 4 * sd, centre + 4 * sd]) for centre, sd in q.values()]
     low, high = np.min(ends, axis=(0, 1)), np.max(ends, axis=(0, 1))
     across, up = np.meshgrid(*(np.linspace(*end, 90, dtype=np.float32) for end in zip(low, high, strict=True)))
-    density = log_joint(np.stack([across.ravel(), up.ravel()], axis=1), few[image : image + 1]).numpy().reshape(90, 90)
+    density = (
+        log_joint(plane, np.stack([across.ravel(), up.ravel()], axis=1), few[image : image + 1]).numpy().reshape(90, 90)
+    )
     axis.contourf(across, up, np.exp(density - density.max()), levels=np.linspace(0.02, 1, 12), cmap="Greys")
     for (centre, sd), colour, dash in zip(q.values(), (plots.ORANGE, plots.BLUE), ("--", "-"), strict=True):
         axis.add_patch(Ellipse(centre, *(4 * sd), fill=False, ec=colour, ls=dash, lw=2))
@@ -266,11 +301,12 @@ totals = {beta: curve[beta].negative_elbo.mean for beta in (betas if trained_lon
 assert min(totals, key=totals.get) == 1
 slopes = -np.diff(distortions) / np.diff(rates)
 print("nats of distortion saved by one more nat of rate, between neighbours:", slopes.round(2))
-assert not trained_long or all(low < slope < high for low, slope, high in zip(betas, slopes, betas[1:], strict=False))
+if trained_long:  # short trainings: a slope is known to some ten per cent
+    assert all(0.85 * low < slope < 1.15 * high for low, slope, high in zip(betas, slopes, betas[1:], strict=False))
 
 # %% [markdown]
-# One more nat of rate saves between $\beta_1$ and $\beta_2$ nats of distortion on the way from one point to the next: the
-# slope of the curve is $-\beta$, and this is what the weight means. The doubled KL of lesson 04 is the point at $\beta = 2$,
+# One more nat of rate saves between $\beta_1$ and $\beta_2$ nats of distortion on the way from one point to the next, within
+# what such short trainings can show: the slope of the curve is $-\beta$, and this is what the weight means. The doubled KL of lesson 04 is the point at $\beta = 2$,
 # a model of its own on the same curve, with a worse bound.
 #
 # ## Count the dimensions that pay
@@ -328,6 +364,15 @@ def turned(dimension, steps=11):
 rows = {f"{per_dimension[which]:.2f} nats": turned(which) for which in (*order[:3], order[-1])}
 plots.compare_rows(rows, title="A dimension that pays changes the garment. The last one does nothing")
 plt.show()
+
+# %% [markdown]
+# Turn them yourself: two sliders have their names, and the plane is that of the two dimensions in which the means vary most.
+
+# %% alt="The codes of test images in the two of 50 dimensions in which they vary most, and a grid of places in that plane, decoded"
+unit = np.eye(50, dtype=np.float32)
+named = {f"most, {per_dimension[order[0]]:.2f} nats": unit[order[0]]}
+named[f"least, {per_dimension[order[-1]]:.2f} nats"] = unit[order[-1]]
+explorer.plane(wide[50], test_images, fashion.test_labels[:4000], class_names=fashion.class_names, directions=named)
 
 # %% tags=["claim"]
 bound_of = {latent_dim: bound for latent_dim, (bound, _, _) in dimensions.items()}
@@ -567,7 +612,7 @@ ae_distortion = 784 * autoencoder.evaluate(test_images, test_images, verbose=0)
 print(f"distortion of the autoencoder {ae_distortion:.2f} nats, of the VAE {curve[1.0].distortion.mean:.2f}")
 
 
-# %%
+# %% alt="Precision against recall: the VAEs lie on a falling curve, from high recall at a KL weight of 0.2 to high precision at 20; the autoencoder with a fitted normal lies near the first, other test images lie above the curve"
 def features(images):
     return judge.predict(np.float32(images > 0.5), verbose=0)
 
@@ -588,6 +633,22 @@ quality["autoencoder, fitted normal"] = judged(tf.sigmoid(ae_decoder(fitted_code
 quality["other test images"] = judged(test_images[2000:4000])
 for name, (precision, recall, distance) in quality.items():
     print(f"{name:27s}precision {precision:4.0%}  recall {recall:4.0%}  Fréchet distance {distance:8.1f}")
+
+figure, axis = plt.subplots(figsize=(8.5, 4.5))
+(seen_recall, seen_precision), *others = (
+    np.array([quality[name][1::-1] for name in quality if name.startswith(kind)]).T
+    for kind in ("VAE", "autoencoder, N", "autoencoder, f", "other")
+)
+axis.plot(seen_recall, seen_precision, "o-", ms=9)
+for (recall, precision), marker in zip(others, plots.MARKERS[1:], strict=False):
+    axis.plot(recall, precision, marker, ms=10)
+for name, (precision, recall, _) in quality.items():
+    below = -14 if name.startswith("auto") else 5
+    axis.annotate(name.replace("VAE, beta", "β ="), (recall, precision), (9, below), textcoords="offset points")
+axis.set(xlabel="recall", ylabel="precision", xlim=(-0.03, 1.3), title="A larger β: better draws, and fewer kinds")
+axis.set_xticks(np.linspace(0, 1, 6))
+axis.margins(y=0.12)
+plt.show()
 
 # %% [markdown]
 # Every column has another winner. As $\beta$ grows, draws become typical, and all alike: precision rises, recall falls. The
