@@ -217,7 +217,8 @@ def analytic_kl_elbo(model, images):
 #
 # > **Three slips in published code.** A helper for the *log of a normal density* is called "log-normal pdf", which is
 # > another distribution. The mean of $q(z|x)$ is decoded when the test set is evaluated: that is not the ELBO, whose
-# > expectation is over draws. And `kl_loss = kl_loss(mean, log_variance)` works once: then the name is a number.
+# > expectation is over draws. And `kl_loss = kl_loss(mean, log_variance)` works once: then the name is a number. (In the
+# > same code `var` is set and `log_var` read, and a model is called by a name that none has: run what you publish.)
 #
 # Draw often enough and the two ways have to agree. We take 64 images and 200 draws each, before any training:
 
@@ -529,7 +530,8 @@ plt.show()
 # Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse
 # is small, yet not a point. (In two dimensions one of one standard deviation holds 39% of the draws: expect most of the
 # numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment,
-# and ellipses of different garments push each other apart. The KL pulls them all towards the origin.
+# and ellipses of different garments push each other apart. The KL pulls them all towards the origin. That the three decoded
+# draws look alike is no lack of the figure. It is what the noise has taught the decoder.
 
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
@@ -903,7 +905,8 @@ for row in ("uniform", "fitted normal"):
     assert effective_classes(shares[f"autoencoder\n{row}"]) > (6.5 if trained_long else 4)
 
 # %% [markdown]
-# Both can land on most classes. The difference is where draws fall. A code is *in a gap* if no code of a test
+# Both can land on most classes; from a fitted normal the autoencoder does not fall behind the VAE. The difference is where
+# draws fall. A code is *in a gap* if no code of a test
 # image lies within a quarter of the codes' own standard deviation of it. There the decoder was never asked for
 # anything. **Predict, then run:** put the four ways to draw in order, the smallest share in gaps first.
 

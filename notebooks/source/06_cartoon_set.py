@@ -141,7 +141,6 @@ for name, shape in {"Fashion-MNIST": (28, 28, 1), "Cartoon Set": (256, 256, 3)}.
 dimensions = int(np.prod(train_images.shape[1:]))
 published_variance = dimensions / 2000
 assert dimensions == 196_608
-np.testing.assert_allclose(published_variance, 98.304)
 
 # %% [markdown]
 # Pixels run from 0 to 1. Add noise with the standard deviation that the model claims.
@@ -170,9 +169,18 @@ mean_image = sample.mean(axis=0)
 data_variance = np.mean((sample - mean_image) ** 2)
 most = 0.5 * dimensions * data_variance / published_variance
 print(f"variance around the mean image {data_variance:.4f}; all there is to gain: {most:.0f} nats per image")
-np.testing.assert_allclose(most, 1000 * data_variance, rtol=1e-5)
+
+
+def nats_lost(images, answers):
+    """What the likelihood loses, by TFP, if the mean of a pixel is that of the answer and not the image's own."""
+    pixel = tfd.Normal(0.0, published_variance**0.5)
+    return float(tf.reduce_sum(pixel.log_prob(0.0) - pixel.log_prob(images - answers))) / len(images)
+
+
+some, spoilt = sample[:20], face + 0.2 * (np.arange(dimensions) % 100 == 0).reshape(face.shape)
+np.testing.assert_allclose(nats_lost(some, mean_image), 1000 * np.mean((some - mean_image) ** 2), rtol=0.01)
 assert 30 < most < 250
-np.testing.assert_allclose(0.5 * (0.01 * dimensions * 0.2**2) / published_variance, 0.4, rtol=0.01)
+np.testing.assert_allclose(nats_lost(face[None], spoilt[None]), 0.4, rtol=0.03)
 
 # %% [markdown]
 # A few dozen nats for everything in a picture. An attribute that changes one pixel in a hundred by a fifth of the range is
@@ -196,7 +204,7 @@ def nats_of(error, variance):
     return 0.5 * dimensions * (np.log(2 * np.pi * variance) + error / variance)
 
 
-error = 0.0065  # that of the model at the end of this lesson
+error = 0.0065  # about that of the model at the end of this lesson: 0.005 on training images, 0.007 on held-out ones
 variances = np.geomspace(1e-3, 1, 100_001)
 best = variances[np.argmin(nats_of(error, variances))]
 gain = nats_of(error, published_variance) - nats_of(error, best)
@@ -338,6 +346,25 @@ assert left_out == 512 and trainable + left_out == 2_723_411
 # The camera keeps three rows: six held-out avatars as the model reconstructs them; six draws from the prior, always the same
 # codes; and the same draws moved to where the codes of real avatars are at that moment. In half of the images of an epoch
 # left and right are exchanged.
+
+# %% [markdown]
+# ### Exercise 1: the covariance of the codes
+#
+# The third row needs to know how codes lie. You get the means and standard deviations of the posteriors of many images. A
+# code is drawn in two steps: pick an image, then draw from its posterior, whose dimensions are independent. What is the
+# covariance of such codes? Before you read on, write it.
+
+
+# %% tags=["exercise"]
+def fitted_covariance(mean, sd):
+    latent_dim = mean.shape[1]
+    return np.zeros((latent_dim, latent_dim))  # your code here
+
+
+checks.fitted_covariance(fitted_covariance)
+
+# %% [markdown]
+# ### Set the camera up
 
 # %%
 with precision.using("auto") as number_type:
@@ -481,7 +508,7 @@ assert sharpness(blurred, small_test) < 0.8
 
 
 def gaussian_codes(mean, sd, number):
-    """Draws from the Gaussian that has the mean and the covariance of the codes. You write it below."""
+    """Draws from the Gaussian that has the mean and the covariance of the codes, as in exercise 1."""
     spread = np.linalg.cholesky(np.cov(mean.T) + np.diag(np.mean(sd**2, axis=0)))
     return mean.mean(axis=0) + rng.standard_normal((number, len(spread))) @ spread.T
 
@@ -665,34 +692,23 @@ print(
 )
 assert min(parts.values()) > 0
 assert parts["information"] < 0.02 * paid and gaussian_nats > 0.3 * paid
-assert 950 < one_per_cent < 1000 and 0.3 < paid / one_per_cent < 4
+np.testing.assert_allclose(one_per_cent, nats_of(error, error) - nats_of(0.99 * error, 0.99 * error), rtol=1e-6)
+assert 0.3 < paid / one_per_cent < 4
 
 # %% [markdown]
 # Information is a sliver. Shift, scale and correlation buy nothing: the last layer of the encoder and the first of the decoder
-# could absorb them, and no picture would change. Why has training left them lying about? An error that is smaller by one per
-# cent is worth $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats. The rest says how empty the space is: 1,782 narrow
-# posteriors in 200 dimensions do not fill a Gaussian.
+# could absorb them, and no picture would change. Along such a change the reconstruction term is flat, so the KL alone pulls,
+# and it would win in the end. What it competes with for steps is large: an error that is smaller by one per cent is worth
+# $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats. Whether that is why training has left them lying about, or Adam's
+# way to scale steps, or the falling rate, is not tested here. The rest says how empty the space is: 1,782 narrow posteriors
+# in 200 dimensions do not fill a Gaussian.
 #
 # ## Fit a prior to the codes
 #
 # The codes are not where the prior is. Then let the prior come to the codes. Which prior has the least KL? $I_q(x; z)$ does not
 # depend on it, so it is the one with $\mathrm{KL}(q(z) \,\|\, p(z)) = 0$: the aggregate posterior itself. Its price: it has a part for
 # each training image, and draws codes of training images. So take something smaller that generalises. The smallest step is a
-# Gaussian, fitted after the training, as Ghosh and others, 2020, do for autoencoders.
-#
-# ### Exercise 1: the covariance of the codes
-#
-# You get the means and standard deviations of the posteriors of many images. A code is drawn in two steps: pick an image,
-# then draw from its posterior, whose dimensions are independent. What is the covariance of such codes?
-
-
-# %% tags=["exercise"]
-def fitted_covariance(mean, sd):
-    latent_dim = mean.shape[1]
-    return np.zeros((latent_dim, latent_dim))  # your code here
-
-
-checks.fitted_covariance(fitted_covariance)
+# Gaussian, fitted after the training, as Ghosh and others, 2020, do for autoencoders. Its covariance is that of exercise 1.
 
 # %% [markdown]
 # ### Predict, then run
@@ -997,6 +1013,13 @@ assert generated_distance["VAE, fitted"] < factor * min(
 )
 
 # %% [markdown]
+# Read the rows from the top. Uniform codes lie in the corners of a box that hardly any avatar reaches: every feature at its
+# strongest, on one torn face. Normal codes lie where neither decoder was asked for anything: a brown fog. Fitted codes
+# give faces, some loose at the edges. The two fitted rows have nearly the same distance, and the table above shows how much the
+# start alone moves it: from these draws nobody can say that the VAE beats the autoencoder. What the VAE has beyond them is a
+# bound. (Over all rows lies a fine grid. *Try other layers* has a decoder that resizes: look for it
+# there.)
+#
 # ### Look at the codes with t-SNE
 
 # %% tags=["claim"] alt="Two t-SNE maps of training avatars, from autoencoder codes and from the codes of the course's VAE, coloured by hair colour"
@@ -1179,7 +1202,9 @@ assert effects["1.5 x glasses", "glasses"] > max(0.2, 2 * abs(effects["to black"
 
 # %% [markdown]
 # Each direction moves its own probe, and the other one much less. Not zero: a difference of means picks up whatever else
-# differed between two groups. Now touch them: drag the point, and move the sliders.
+# differed between two groups. Look again at the rows. *To bald* pales a forehead and frays long hair, which stays: no
+# straight line leads from it to no hair. *Dark skin* darkens the hair too. (The glasses in the last row have the strength
+# 1.5.) Now touch them: drag the point, and move the sliders.
 
 # %% alt="The codes of held-out avatars along their first two principal directions, coloured by hair colour, and a grid of places in that plane, decoded"
 explorer.plane(
