@@ -199,9 +199,8 @@ plt.show()
 # other way round. Right: the straight way costs 2 nats, two half steps ½ + ½. So the divergence is no metric.
 #
 # The extreme asymmetry is the infinite one. If $q$ puts mass where $p$ has none, some draws of $q$ prove that they are
-# not from $p$: their evidence is infinite, and so is the mean. So the uniform distribution on $[0, 2]$, half of whose
-# draws lie beyond 1, is infinitely far from that on $[0, 1]$. The other way round it is $\ln 2$ nats, one half in
-# logarithms.
+# not from $p$. So the uniform distribution on $[0, 2]$, half of whose draws are such proofs, is infinitely far from
+# that on $[0, 1]$. The other way round it is $\ln 2$ nats.
 
 # %% tags=["claim"]
 short, long = tfd.Uniform(0.0, 1.0), tfd.Uniform(0.0, 2.0)
@@ -479,7 +478,7 @@ checks.kl_to_standard_normal(kl_to_standard_normal)
 # %% [markdown]
 # ## Derive the one closed form that a VAE needs
 #
-# Here is the derivation behind exercise 3, line by line.
+# Exercise 3, line by line.
 #
 # **Line 1.** Both factorise, so the divergence is a sum over $j$:
 #
@@ -578,7 +577,7 @@ def minimise(loss, variables, steps, learning_rate=0.1, watch=lambda: None):
 
 
 # %% [markdown]
-# The two calls differ in the order of two arguments only.
+# The calls differ in the order of two arguments.
 
 # %%
 fits = {"KL(q‖p)": diagonal_normal(), "KL(p‖q)": diagonal_normal()}
@@ -599,7 +598,7 @@ for name, fit in fits.items():
 
 
 # %% [markdown]
-# Both runs, at the same steps: $p$ is orange, $q$ blue.
+# $p$ is orange, $q$ blue.
 
 
 # %% tags=["front-directions"] alt="Film, two panels: the same circle q starts below right of the tilted ellipse p. Left, minimising KL(q‖p), it slides to the centre and shrinks until it fits inside the ridge. Right, minimising KL(p‖q), it slides to the centre and grows until it covers the whole ellipse"

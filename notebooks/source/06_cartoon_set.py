@@ -215,8 +215,7 @@ np.testing.assert_allclose(gain, 0.5 * dimensions * (np.log(published_variance /
 assert gain > 800_000
 
 # %% [markdown]
-# This is the main argument for calibrating. As densities of the same images, with the same pictures in the middle, the two
-# differ by more than 800,000 nats an image.
+# This is the main argument for calibrating: as densities of the same images, the two differ by more than 800,000 nats.
 #
 # During training the error falls, and the variance has to follow. `models.calibrated_gaussian_of` keeps it as a running mean
 # of the squared errors. The gradient is that of $\frac{D}{2} \ln \mathrm{MSE}$: it weighs the squared error with
@@ -336,9 +335,8 @@ left_out = sum(
 assert left_out == 512 and trainable + left_out == 2_723_411
 
 # %% [markdown]
-# Most of those sit in the dense layers around the code. The convolutions are small, and nearly all the work ([appendix
-# A4](A4_scale.ipynb) counts it). That is why bfloat16, half as wide as float32, helps where the processor has it. Weights,
-# codes and losses stay float32. `precision.using` measures which type is fastest here.
+# The convolutions are small, and nearly all the work ([appendix A4](A4_scale.ipynb) counts it). `precision.using` measures
+# whether bfloat16, half as wide as float32, is faster here. Weights, codes and losses stay float32.
 
 # %% [markdown]
 # ## Train, with a camera on held-out images
@@ -350,9 +348,8 @@ assert left_out == 512 and trainable + left_out == 2_723_411
 # %% [markdown]
 # ### Exercise 1: the covariance of the codes
 #
-# The third row needs to know how codes lie. You get the means and standard deviations of the posteriors of many images. A
-# code is drawn in two steps: pick an image, then draw from its posterior, whose dimensions are independent. What is the
-# covariance of such codes? Before you read on, write it.
+# The third row needs it. You get the means and standard deviations of the posteriors of many images. A code is drawn in two
+# steps: pick an image, then draw from its posterior, whose dimensions are independent. What is the covariance of such codes?
 
 
 # %% tags=["exercise"]
@@ -364,7 +361,7 @@ def fitted_covariance(mean, sd):
 checks.fitted_covariance(fitted_covariance)
 
 # %% [markdown]
-# ### Set the camera up
+# ### Film it
 
 # %%
 with precision.using("auto") as number_type:
@@ -571,8 +568,7 @@ assert spans("calibrated", "from fitted")[1] < 0.5 * spans("calibrated", "from N
 #
 # ## Load what patience has learned
 #
-# The course brings weights that were trained for longer, by `python -m course_utils.train`, on 1,782 avatars. They are part of
-# the package and need no network.
+# The course brings weights that were trained for longer, by `python -m course_utils.train`, on 1,782 avatars.
 
 # %% tags=["claim"]
 vae, card = pretrained.load("avatars"), pretrained.card("avatars")
@@ -696,12 +692,11 @@ np.testing.assert_allclose(one_per_cent, nats_of(error, error) - nats_of(0.99 * 
 assert 0.3 < paid / one_per_cent < 4
 
 # %% [markdown]
-# Information is a sliver. Shift, scale and correlation buy nothing: the last layer of the encoder and the first of the decoder
-# could absorb them, and no picture would change. Along such a change the reconstruction term is flat, so the KL alone pulls,
-# and it would win in the end. What it competes with for steps is large: an error that is smaller by one per cent is worth
-# $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats. Whether that is why training has left them lying about, or Adam's
-# way to scale steps, or the falling rate, is not tested here. The rest says how empty the space is: 1,782 narrow posteriors
-# in 200 dimensions do not fill a Gaussian.
+# Information is a sliver. Shift, scale and correlation buy nothing: the last layer of the encoder and the first of the
+# decoder could absorb them, and no picture would change. Only the KL has a slope along such a change, and an error that is
+# smaller by one per cent is worth $\frac{D}{2} \ln \frac{1}{0.99}$, nearly a thousand nats. Whether that is why training has
+# left them lying about is not tested here. The rest says how empty the space is: 1,782 narrow posteriors in 200 dimensions do
+# not fill a Gaussian.
 #
 # ## Fit a prior to the codes
 #
@@ -883,9 +878,9 @@ assert min(followers) < distances["Gaussian"] and max(followers) < 0.15 * distan
 assert min(followers) < 1.8 * distances["training avatars"]
 
 # %% [markdown]
-# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. These avatars do not exist. Narrower than
-# held-out nats would have it, faces are cleaner, and nearer to training avatars. Would you notice copies? Measure it with a
-# control that must be caught.
+# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. Narrower than held-out nats would have
+# it, faces are cleaner, and nearer to training avatars. Would you notice copies? Measure it with a control that must be
+# caught.
 
 # %% tags=["claim"] alt="A hundred draws from the smoothed aggregate posterior, not chosen: nearly all are whole faces of all kinds"
 gaps = {
@@ -954,8 +949,7 @@ assert bounds["N(0, I), then a fitted Gaussian"]["negative ELBO"] < min(
 
 # %% [markdown]
 # In so few steps, learning the prior along saves part of the KL, and fitting afterwards far more: as long as codes move, a
-# prior has to chase them. A fit leaves the networks as they are, and can be had for any model. Dai and Wipf, 2019, train a
-# second VAE on the codes.
+# prior has to chase them. Dai and Wipf, 2019, train a second VAE on the codes.
 #
 # ## Put an autoencoder beside it
 #
@@ -1013,12 +1007,8 @@ assert generated_distance["VAE, fitted"] < factor * min(
 )
 
 # %% [markdown]
-# Read the rows from the top. Uniform codes lie in the corners of a box that hardly any avatar reaches: every feature at its
-# strongest, on one torn face. Normal codes lie where neither decoder was asked for anything: a brown fog. Fitted codes
-# give faces, some loose at the edges. The two fitted rows have nearly the same distance, and the table above shows how much the
-# start alone moves it: from these draws nobody can say that the VAE beats the autoencoder. What the VAE has beyond them is a
-# bound. (Over all rows lies a fine grid. *Try other layers* has a decoder that resizes: look for it
-# there.)
+# Uniform codes put every feature at its strongest on one torn face. Normal codes lie where neither decoder was asked for
+# anything. Fitted codes give faces. From one start each, the two distances do not say that the VAE beats the autoencoder.
 #
 # ### Look at the codes with t-SNE
 
@@ -1099,9 +1089,8 @@ plots.compare_rows(
 )
 
 # %% [markdown]
-# Would somebody see them who does not know what to look for? Ask a probe: a logistic regression on pictures of avatars
-# with and without, which must first prove itself on held-out ones. And the direction must beat a control: random directions
-# of the same length.
+# Are they glasses? Ask a probe: a logistic regression on pictures of avatars with and without, which must first prove itself
+# on held-out ones. And the direction must beat a control: random directions of the same length.
 
 
 # %%
@@ -1202,9 +1191,8 @@ assert effects["1.5 x glasses", "glasses"] > max(0.2, 2 * abs(effects["to black"
 
 # %% [markdown]
 # Each direction moves its own probe, and the other one much less. Not zero: a difference of means picks up whatever else
-# differed between two groups. Look again at the rows. *To bald* pales a forehead and frays long hair, which stays: no
-# straight line leads from it to no hair. *Dark skin* darkens the hair too. (The glasses in the last row have the strength
-# 1.5.) Now touch them: drag the point, and move the sliders.
+# differed between two groups. *To bald* only frays long hair, and *dark skin* darkens hair too. (The glasses of the last row
+# have strength 1.5.) Now touch them.
 
 # %% alt="The codes of held-out avatars along their first two principal directions, coloured by hair colour, and a grid of places in that plane, decoded"
 explorer.plane(
@@ -1219,8 +1207,8 @@ explorer.plane(
 # %% [markdown]
 # ## Walk from one avatar to another
 #
-# A straight line between two codes, and on to a third, fourth and fifth: one avatar of each hair colour. The largest step
-# between two frames is well below the distance between two avatars picked at random.
+# Straight lines from code to code, one avatar of each hair colour. The largest step between two frames is well below the
+# distance between two avatars picked at random.
 
 # %% tags=["claim", "front-walk"] alt="Film: one avatar changes smoothly into the next, five in a round"
 stations = test_mean[[np.flatnonzero(test_hair == colour)[0] for colour in range(5)]]
@@ -1244,8 +1232,7 @@ animation.show(walk, alt="An avatar whose hair, skin and glasses change into tho
 # %% [markdown]
 # ## Try other layers
 #
-# Are the published layers the best that can be done? Change one thing at a time, keep the number of steps, and let held-out
-# avatars judge.
+# Change one thing at a time, keep the number of steps, and let held-out avatars judge.
 
 
 # %% tags=["claim"] alt="Rows: held-out avatars, reconstructions by the published layers and by the variants"
@@ -1308,8 +1295,8 @@ print(
 assert max(gains.values()) < 0.3 * patience
 
 # %% [markdown]
-# *Resize* doubles a picture by repeating pixels, then convolves; *residual* adds a block beside each step; *wide* has four times
-# the channels at 8x8. In so few steps none of these popular changes gains much; patience did. They may pay in longer trainings.
+# *Resize* doubles a picture by repeating pixels, then convolves; *residual* adds a block beside each step; *wide* has four
+# times the channels at 8x8. In so few steps none of these popular changes gains much; patience did.
 #
 # **An open problem.** 200 numbers describe an avatar, though 28 nats would name it. How many matter? Take the principal directions of
 # the codes (`axes_of_codes`), keep the first $k$ of a held-out code and the mean in place of the others, decode, and plot
