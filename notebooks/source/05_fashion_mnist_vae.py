@@ -529,9 +529,8 @@ plt.show()
 # %% [markdown]
 # Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse
 # is small, yet not a point. (In two dimensions one of one standard deviation holds 39% of the draws: expect most of the
-# numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment,
-# and ellipses of different garments push each other apart. The KL pulls them all towards the origin. So decoded draws
-# look alike.
+# numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment:
+# the draws look alike. Ellipses of different garments push each other apart. The KL pulls them all towards the origin.
 
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
