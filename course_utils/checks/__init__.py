@@ -16,6 +16,7 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_05.py``   ``log_likelihood``, ``prior_grid``, ``interpolate``
 ``lesson_06.py``   ``fitted_covariance``
 ``lesson_07.py``   ``importance_weighted``, ``free_bits``
+``lesson_a1.py``   ``log_det_jacobian``, of appendix A1
 ``judging.py``     from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
 ``values.py``      one right value: its terms, and the factors they enter with
@@ -33,6 +34,7 @@ from course_utils.checks.lesson_04 import binarise, kl_factor, negative_elbo
 from course_utils.checks.lesson_05 import interpolate, log_likelihood, prior_grid
 from course_utils.checks.lesson_06 import fitted_covariance
 from course_utils.checks.lesson_07 import free_bits, importance_weighted
+from course_utils.checks.lesson_a1 import log_det_jacobian
 
 __all__ = [
     "binarise",
@@ -44,6 +46,7 @@ __all__ = [
     "kl_factor",
     "kl_normals",
     "kl_to_standard_normal",
+    "log_det_jacobian",
     "log_likelihood",
     "log_normal_density",
     "monte_carlo_kl",
