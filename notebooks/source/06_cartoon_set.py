@@ -559,7 +559,8 @@ assert spans("calibrated", "dB")[0] > spans("published", "dB")[1] + 1.5
 assert spans("calibrated", "KL")[0] > 5 * spans("published", "KL")[1]
 assert spans("calibrated", "from N(0, I)")[0] > spans("published", "from N(0, I)")[1]
 assert spans("calibrated", "from fitted")[1] < spans("published", "from N(0, I)")[0]
-assert spans("calibrated", "from fitted")[1] < 0.5 * spans("calibrated", "from N(0, I)")[0]
+part = 0.2 if avatars.is_real and budget.name != "smoke" else 0.5
+assert spans("calibrated", "from fitted")[1] < part * spans("calibrated", "from N(0, I)")[0]
 
 # %% [markdown]
 # What holds for every start: calibrated, reconstructions are better by decibels; from N(0, I) its draws are the worst of all;
