@@ -109,8 +109,8 @@ assert 0.05 < len(test_images) / len(avatars.images) < 0.15
 plots.show_images(test_images[:40], columns=10, size=1.25, title="Forty of the avatars that no model here trains on")
 
 # %% [markdown]
-# An avatar of this kind is a handful of choices. Here they are, drawn in code. The logarithm of how many there are says
-# what it takes at most to name one: 28 nats.
+# An avatar is a handful of choices, here drawn in code. The logarithm of how many there are says what it takes at most to
+# name one: 28 nats.
 
 # %% tags=["claim"] alt="One drawn face and eighteen variants of it, each differing in one factor such as hair, glasses or eye colour"
 base = {name: 0 for name in drawn.AVATAR_FACTORS} | {"hair": 2, "hair_color": 2, "face_color": 3, "eye_color": 3}
@@ -398,9 +398,6 @@ def scene(model):
 
 camera = training.Snapshots(scene, every=budget.snapshot_every)
 
-# %% [markdown]
-# A folder for checkpoints lets a training go on where it was cut off ([appendix A4](A4_scale.ipynb)).
-
 # %%
 history = training.fit(
     yours,
@@ -410,7 +407,7 @@ history = training.fit(
     batch_size=budget.batch,
     callbacks=[camera],
     verbose=1,
-    checkpoints=runtime.checkpoint_folder("06-calibrated"),
+    checkpoints=runtime.checkpoint_folder("06-calibrated"),  # goes on from here where it was cut off: appendix A4
     mirror=True,
 )
 print(f"standard deviation of a pixel: {float(yours.decoder.variance) ** 0.5:.3f}")
@@ -430,9 +427,9 @@ animation.show(film, alt="Reconstructions and fitted draws grow from a blur to f
 #
 # ## Put the two losses side by side
 #
-# A comparison wants equal training, and more than one start. Here is what makes six trainings cheap. The published loss, 1000
-# times a *mean* of squares, does not know the size of an image: shrink the avatars to 64x64 and it weighs the same picture
-# with the same nats. `networks.image_vae_networks` builds the same family of layers, with three halvings in place of five.
+# A comparison wants equal training, and more than one start. The published loss, 1000 times a *mean* of squares, does not know
+# the size of an image: shrink the avatars to 64x64 and it weighs the same picture with the same nats, in less time.
+# `networks.image_vae_networks` builds the same family of layers, with three halvings in place of five.
 
 
 # %%
@@ -471,10 +468,10 @@ small_models = {
 }
 
 # %% [markdown]
-# Draws need a distance between *sets*. Shrink all of them to 32x32, take 30 principal components of the training
-# avatars, and ask how far apart two clouds are, each taken for a Gaussian of its own mean and covariance: the Fréchet
-# distance. Training avatars set the scale. It hardly sees blur, so sharpness stands beside it: the mean step from one pixel to the
-# next, as a share of that of held-out avatars.
+# Draws need a distance between *sets*. Shrink all to 32x32, take 30 principal components of the training avatars, and ask how
+# far apart two clouds are, each taken for a Gaussian of its own mean and covariance: the Fréchet distance. Training avatars set
+# the scale. It hardly sees blur, so sharpness stands beside it: the mean step from one pixel to the next, as a share of that of
+# held-out avatars.
 
 # %% tags=["claim"]
 flat = in_parts(lambda part: shrunk(part, 32), small_train).reshape(len(small_train), -1)
@@ -529,6 +526,16 @@ def judged(model):
     return row, sets
 
 
+def pca_at_64():
+    """The same of principal components, as many as a code has dimensions; draws from the Gaussian of their scores."""
+    mean, along, spread = principal_components(small_train, components)
+    scores = (small_test.reshape(len(small_test), -1) - mean) @ along.T
+    drawn_scores = np.random.default_rng(runtime.SEED).standard_normal(scores.shape) * np.sqrt(spread)
+    back, draws = (np.clip(mean + z @ along, 0, 1).reshape(small_test.shape) for z in (scores, drawn_scores))
+    row = {"dB": metrics.psnr(back, small_test), "from fitted": distance(draws, reference_64)}
+    return row | {"sharp": sharpness(back, small_test)}
+
+
 rows, pictures_of = {}, {}
 for key, model in small_models.items():
     rows[key], pictures_of[key] = judged(model)
@@ -549,6 +556,11 @@ for name in likelihoods:
     print(
         f"{name:34s}" + "".join(f"{'{:.1f} to {:.1f}'.format(*spans(name, column)):>18s}" for column in rows[name, 0])
     )
+pca = pca_at_64()
+print(
+    f"{f'PCA, {components} components':34s}"
+    + "".join(f"{f'{pca[c]:.1f}' if c in pca else '-':>18s}" for c in rows["published", 0])
+)
 plots.compare_rows(
     {"held out": small_test[:8]}
     | {f"{name},\n{kind}": pictures_of[name, 0][kind][:8] for name in likelihoods for kind in pictures_of[name, 0]},
@@ -561,11 +573,16 @@ assert spans("calibrated", "from N(0, I)")[0] > spans("published", "from N(0, I)
 assert spans("calibrated", "from fitted")[1] < spans("published", "from N(0, I)")[0]
 part = 0.2 if avatars.is_real and budget.name != "smoke" else 0.5
 assert spans("calibrated", "from fitted")[1] < part * spans("calibrated", "from N(0, I)")[0]
+if budget.name != "full":  # whose trainings are longer
+    assert pca["dB"] > spans("calibrated", "dB")[1] + 1
+if avatars.is_real and budget.name != "smoke":
+    assert pca["from fitted"] > 1.2 * spans("calibrated", "from fitted")[1]
 
 # %% [markdown]
 # What holds for every start: calibrated, reconstructions are better by decibels; from N(0, I) its draws are the worst of all;
 # and from a Gaussian fitted to its own codes they are better than what the published loss draws from its prior. So the
-# likelihood is not what makes draws bad. Where you draw is.
+# likelihood is not what makes draws bad. Where you draw is. In so few steps PCA rebuilds better than either, and draws worse
+# than the calibrated one.
 #
 # ## Load what patience has learned
 #
@@ -1013,48 +1030,68 @@ assert generated_distance["VAE, fitted"] < factor * min(
 #
 # ### Look at the codes with t-SNE
 
-# %% tags=["claim"] alt="Two t-SNE maps of training avatars, from autoencoder codes and from the codes of the course's VAE, coloured by hair colour"
+# %% tags=["claim"] alt="Two t-SNE maps of training avatars, with held-out ones as stars among them, from autoencoder codes and from the codes of the course's VAE, coloured by hair colour"
 hair, hair_names = known.train_labels["hair"], known.categories["hair"]
+test_hair = known.test_labels["hair"]
 own_name = next(name for name in ("hair_color", "hair") if name in avatars.attributes)
-own_hair = avatars.attributes[own_name][avatars.train]
+own_hair, own_test_hair = (avatars.attributes[own_name][part] for part in (avatars.train, avatars.test))
+ae_test_codes = in_parts(lambda images: ae_encoder(images).numpy(), small_test)
 figure, axes = plt.subplots(1, 2, figsize=(13, 6))
 planes = {}
-for axis, (name, points, labels, names) in zip(
+for axis, (name, points, labels, fresh, fresh_labels, names) in zip(
     axes,
     (
-        ("Autoencoder", ae_codes, own_hair, avatars.categories[own_name]),
-        ("VAE of the course", train_mean, hair, hair_names),
+        ("Autoencoder", ae_codes, own_hair, ae_test_codes, own_test_hair, avatars.categories[own_name]),
+        ("VAE of the course", train_mean, hair, test_mean, test_hair, hair_names),
     ),
     strict=True,
 ):
+    shown = min(800, len(points))
     with threadpool_limits(1):
-        plane = TSNE(init="pca", random_state=runtime.SEED).fit_transform(points[:1000])
-    planes[name] = plane, labels[:1000]
-    plots.latent_plane(axis, plane, labels[:1000], names, name_classes=False)
+        plane = TSNE(init="pca", random_state=runtime.SEED).fit_transform(np.concatenate([points[:shown], fresh[:200]]))
+    plots.latent_plane(axis, plane[:shown], labels[:shown], names, name_classes=False)
     for cloud in axis.collections:
         cloud.set_sizes([22])
+    colours = np.array(plots.COLOURS)[fresh_labels[:200]]
+    axis.scatter(*plane[shown:].T, s=50, c=colours, marker="*", edgecolors="black", linewidths=0.5)
     axis.set_title(name)
     axis.set(xlabel="first t-SNE axis (no unit)", ylabel="second t-SNE axis (no unit)")
-figure.legend(axes[1].collections, hair_names, loc="outside right center", title="hair", markerscale=2)
+    planes[name, "training avatars, map"] = plane[:shown], labels[:shown], None, labels[:shown]
+    planes[name, "held-out avatars, codes"] = points, labels, fresh, fresh_labels
+figure.legend(axes[1].collections, [*hair_names, "held out"], loc="outside right center", title="hair", markerscale=2)
 plt.show()
 
-for name, (plane, labels) in planes.items():
-    nearest = NearestNeighbors(n_neighbors=1).fit(plane).kneighbors(return_distance=False)[:, 0]
-    alike, by_chance = (
-        np.mean(labels[nearest] == labels),
-        np.sum((np.bincount(labels - labels.min()) / len(labels)) ** 2),
-    )
-    print(f"{name:18s} same hair colour as the nearest neighbour {alike:.0%}, by chance {by_chance:.0%}")
+for (name, which), (points, labels, fresh, fresh_labels) in planes.items():
+    nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(fresh, return_distance=False)[:, 0]
+    alike, by_chance = np.mean(labels[nearest] == fresh_labels), np.mean(labels[:, None] == fresh_labels)
+    print(f"{name:18s} {which:24s} same hair colour as the nearest {alike:.0%}, by chance {by_chance:.0%}")
     assert alike > 1.5 * by_chance
 
 # %% [markdown]
-# In both maps the nearest neighbour has the same hair colour more often than a random avatar has. Read nothing into their
-# size: t-SNE keeps neighbours, not distances.
-#
+# In both maps the nearest neighbour has the same hair colour more often than a random avatar has. So has the training code
+# nearest to a held-out one (stars): they land among the others. Read nothing into sizes: t-SNE keeps neighbours, not
+# distances.
+
+# %% [markdown]
 # ## Put glasses on a face
 #
-# Take the mean code of the training avatars with glasses, minus the mean code of those without: a direction in latent space.
-# Add a multiple of it to a code and decode.
+# ### Exercise 2: the direction of an attribute
+#
+# You get codes of avatars, and 1 for those with glasses, 0 for the others. Which vector leads, on average, from faces without
+# glasses to those with?
+
+
+# %% tags=["exercise"]
+def attribute_direction(codes, wears):
+    return np.zeros(codes.shape[1])  # your code here
+
+
+checks.attribute_direction(attribute_direction)
+
+# %% [markdown]
+# ### Put them on
+#
+# Take it from training avatars, add a multiple to a held-out code, and decode.
 
 
 # %% tags=["front-glasses"] alt="Held-out avatars without glasses in the first row; below, glasses grow as the strength goes from 0.5 to 2"
@@ -1160,7 +1197,6 @@ brightness = [sum(bytes.fromhex(code)) for code in known.categories["face_rgb"]]
 frequent_skin = [value for value in range(len(brightness)) if np.mean(skin == value) > 0.05]
 light, dark = max(frequent_skin, key=lambda v: brightness[v]), min(frequent_skin, key=lambda v: brightness[v])
 blond, black, bald = (hair_names.index(name) for name in ("blond", "black", "bald"))
-test_hair = known.test_labels["hair"]
 edits = {
     "to black": direction(hair, black, blond),
     "to bald": direction(hair, bald, blond),
@@ -1168,7 +1204,7 @@ edits = {
 }
 starts = np.flatnonzero((test_hair == blond) & (test_glasses == 0))[:8]
 edits_shown = {"as rebuilt": 0 * glasses_direction} | edits
-edits_shown["dark skin,\nglasses"] = edits["to dark skin"] + 1.5 * glasses_direction
+edits_shown["dark skin,\n1.5 x glasses"] = edits["to dark skin"] + 1.5 * glasses_direction
 plots.compare_rows(
     {name: edited(test_mean[starts], along, 1.0) for name, along in edits_shown.items()},
     title="Blond avatars, and one direction added at a time; the last row adds two",
@@ -1192,8 +1228,7 @@ assert effects["1.5 x glasses", "glasses"] > max(0.2, 2 * abs(effects["to black"
 
 # %% [markdown]
 # Each direction moves its own probe, and the other one much less. Not zero: a difference of means picks up whatever else
-# differed between two groups. *To bald* only frays long hair, and *dark skin* darkens hair too. (The glasses of the last row
-# have strength 1.5.) Now touch them.
+# differed between two groups. *To bald* only frays long hair, and *dark skin* darkens hair too. Now touch them.
 
 # %% alt="The codes of held-out avatars along their first two principal directions, coloured by hair colour, and a grid of places in that plane, decoded"
 explorer.plane(
@@ -1297,7 +1332,7 @@ assert max(gains.values()) < 0.3 * patience
 
 # %% [markdown]
 # *Resize* doubles a picture by repeating pixels, then convolves; *residual* adds a block beside each step; *wide* has four
-# times the channels at 8x8. In so few steps none of these popular changes gains much; patience did.
+# times the channels at 8x8. In so few steps none of these changes gains much; patience did.
 #
 # **An open problem.** 200 numbers describe an avatar, though 28 nats would name it. How many matter? Take the principal directions of
 # the codes (`axes_of_codes`), keep the first $k$ of a held-out code and the mean in place of the others, decode, and plot
@@ -1359,6 +1394,16 @@ def fitted_covariance(mean, sd):
 
 
 checks.fitted_covariance(fitted_covariance)
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def attribute_direction(codes, wears):
+    """From the mean code of those without to the mean code of those with."""
+    return codes[wears == 1].mean(axis=0) - codes[wears == 0].mean(axis=0)
+
+
+checks.attribute_direction(attribute_direction)
+np.testing.assert_allclose(attribute_direction(train_mean, glasses), glasses_direction, atol=1e-5)
 
 # %% [markdown] tags=["solution"]
 # **The open problem.** What the first $k$ directions of the codes hold.

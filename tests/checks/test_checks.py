@@ -208,6 +208,16 @@ def right_covariance(mean, sd):
     return between + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))
 
 
+def right_direction(codes, wears):
+    return codes[wears == 1].mean(axis=0) - codes[wears == 0].mean(axis=0)
+
+
+def direction_by_regression(codes, wears):
+    """The slope of each dimension over the label."""
+    table = np.stack([np.ones(len(wears)), wears], axis=1)
+    return np.linalg.lstsq(table, codes, rcond=None)[0][1]
+
+
 def diagonal_of(numbers):
     return tf.linalg.diag_part(tfp.math.fill_triangular(numbers))
 
@@ -289,6 +299,16 @@ RIGHT = {
         right_covariance,
         lambda mean, sd: np.cov(mean.T) + np.diag((sd**2).mean(axis=0)),
         lambda mean, sd: tfp.stats.covariance(mean) + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0)),
+    ],
+    "attribute_direction": [
+        right_direction,
+        direction_by_regression,
+        lambda codes, wears: np.average(codes, axis=0, weights=wears) - np.average(codes, axis=0, weights=1 - wears),
+        lambda codes, wears: tf.reduce_mean(codes[wears == 1], 0) - tf.reduce_mean(codes[wears == 0], 0),
+        lambda codes, wears: (
+            np.mean([c for c, w in zip(codes, wears, strict=True) if w], axis=0)
+            - np.mean([c for c, w in zip(codes, wears, strict=True) if not w], axis=0)
+        ),
     ],
     "importance_weighted": [
         right_log_mean,
@@ -866,6 +886,49 @@ MISTAKES = {
         ],
         "correlations": [lambda mean, sd: np.corrcoef(mean.T)],
         "every entry": [lambda mean, sd: np.cov(mean.T) + (sd**2).mean(axis=0)],
+    },
+    "attribute_direction": {
+        "takes glasses off": [lambda codes, wears: codes[wears == 0].mean(axis=0) - codes[wears == 1].mean(axis=0)],
+        "half the way": [lambda codes, wears: right_direction(codes, wears) / 2],
+        "whole numbers are row numbers": [
+            lambda codes, wears: codes[wears].mean(axis=0) - codes[1 - wears].mean(axis=0),
+            lambda codes, wears: codes[wears].mean(axis=0),
+        ],
+        "`~` of 0 is -1": [lambda codes, wears: codes[wears].mean(axis=0) - codes[~wears].mean(axis=0)],
+        "that of those without is not subtracted": [lambda codes, wears: codes[wears == 1].mean(axis=0)],
+        "nly the mean code of those without": [lambda codes, wears: codes[wears == 0].mean(axis=0)],
+        "added: subtract": [lambda codes, wears: codes[wears == 1].mean(axis=0) + codes[wears == 0].mean(axis=0)],
+        "too short": [
+            lambda codes, wears: codes[wears == 1].mean(axis=0) - codes.mean(axis=0),
+            lambda codes, wears: codes.mean(axis=0) - codes[wears == 0].mean(axis=0),
+        ],
+        "labels play no part": [lambda codes, wears: codes.mean(axis=0)],
+        "ums are subtracted": [lambda codes, wears: codes[wears == 1].sum(axis=0) - codes[wears == 0].sum(axis=0)],
+        "number of all avatars": [
+            lambda codes, wears: (codes[wears == 1].sum(axis=0) - codes[wears == 0].sum(axis=0)) / len(codes),
+            lambda codes, wears: tf.reduce_mean((2 * wears - 1)[:, None] * codes, axis=0),
+        ],
+        "a covariance": [
+            lambda codes, wears: ((wears - wears.mean())[:, None] * codes).mean(axis=0),
+            lambda codes, wears: np.cov(np.column_stack([codes, wears]).T)[-1, :-1],
+        ],
+        "length became 1": [
+            lambda codes, wears: right_direction(codes, wears) / np.linalg.norm(right_direction(codes, wears))
+        ],
+        "edians": [lambda codes, wears: np.median(codes[wears == 1], 0) - np.median(codes[wears == 0], 0)],
+        "one avatar to one other": [lambda codes, wears: codes[wears == 1][0] - codes[wears == 0][0]],
+        "spread of each dimension": [lambda codes, wears: right_direction(codes, wears) / codes.std(axis=0)],
+        "separates the groups": [
+            lambda codes, wears: np.linalg.inv(np.cov(codes.T)) @ right_direction(codes, wears),
+        ],
+        "bsolute values": [lambda codes, wears: np.abs(right_direction(codes, wears))],
+        "squared": [lambda codes, wears: right_direction(codes, wears) ** 2],
+        "the axis of latent_dim too": [lambda codes, wears: codes[wears == 1].mean() - codes[wears == 0].mean()],
+        "latent_dim is gone|expected (latent_dim": [
+            lambda codes, wears: (codes - codes[wears == 0].mean(axis=0)).mean(axis=1),
+            lambda codes, wears: codes - codes[wears == 0].mean(axis=0),
+        ],
+        "broadcast": [lambda codes, wears: codes[wears == 1] - codes[wears == 0]],
     },
     "importance_weighted": {
         "the ELBO from k draws": [lambda log_weights: tf.reduce_mean(log_weights, axis=0)],
