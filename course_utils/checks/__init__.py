@@ -14,8 +14,9 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_03.py``   ``reparameterize``, ``log_normal_density``, ``score_gradient``
 ``lesson_04.py``   ``binarise``, ``negative_elbo``, ``kl_factor``
 ``lesson_05.py``   ``log_likelihood``, ``prior_grid``, ``interpolate``
-``lesson_06.py``   ``fitted_covariance``
+``lesson_06.py``   ``fitted_covariance``, ``attribute_direction``
 ``lesson_07.py``   ``importance_weighted``, ``free_bits``
+``lesson_a1.py``   ``log_det_jacobian``, of appendix A1
 ``judging.py``     from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
 ``values.py``      one right value: its terms, and the factors they enter with
@@ -31,10 +32,12 @@ from course_utils.checks.lesson_02 import kl_normals, kl_to_standard_normal, mon
 from course_utils.checks.lesson_03 import log_normal_density, reparameterize, score_gradient
 from course_utils.checks.lesson_04 import binarise, kl_factor, negative_elbo
 from course_utils.checks.lesson_05 import interpolate, log_likelihood, prior_grid
-from course_utils.checks.lesson_06 import fitted_covariance
+from course_utils.checks.lesson_06 import attribute_direction, fitted_covariance
 from course_utils.checks.lesson_07 import free_bits, importance_weighted
+from course_utils.checks.lesson_a1 import log_det_jacobian
 
 __all__ = [
+    "attribute_direction",
     "binarise",
     "denoising_pair",
     "fitted_covariance",
@@ -44,6 +47,7 @@ __all__ = [
     "kl_factor",
     "kl_normals",
     "kl_to_standard_normal",
+    "log_det_jacobian",
     "log_likelihood",
     "log_normal_density",
     "monte_carlo_kl",

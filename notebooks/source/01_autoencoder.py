@@ -132,8 +132,9 @@ print(
 )
 
 # %% [markdown]
-# It is no better than the mean image. To see what happens inside, split the same layers into an encoder, up to the code,
-# and a decoder, from the code on. No weight is copied: the two parts share them with the whole.
+# It is no better than the mean image, and with the 37,500 steps of `full` it ends there too. To see what happens
+# inside, split the same layers into an encoder, up to the code, and a decoder, from the code on. No weight is copied:
+# the two parts share them with the whole.
 
 # %% alt="Ten test images; below them the published network's answers, all the same blur"
 encoder = keras.Sequential(published.layers[:4])
@@ -565,8 +566,7 @@ def build_convolutional(latent_dim, filters=64):
 # has new layers at the bottleneck, and gets more steps. Their inputs are spoilt.
 # In half of the images each pixel is replaced by a random grey, with probability one third. The other half gets a
 # watermark, which is no noise: it has a shape, inverts what it covers, and lies somewhere else in each image, so that the
-# network cannot learn a fixed mask. (Below the `full` budget the layers have fewer filters; the budget's line says how
-# many.)
+# network cannot learn a fixed mask. (Below `full` the layers have fewer filters.)
 
 
 # %%
@@ -631,9 +631,10 @@ title = "One network paints back what noise and watermark hid"
 plots.compare_rows(rows | {"original": test_images[:10]}, title=title, size=0.7)
 
 # %% [markdown]
-# The gain counts what the bottleneck costs as well: the parts of an image that were never covered come back a little
-# blurred. Nobody told the network what is noise and what is mark. It maps whatever it sees to the closest thing that its
-# code can say, and its code can only say garments.
+# The first line is where both restorers start, not a finished autoencoder. The gain counts what the bottleneck costs as
+# well: the parts of an image that were never covered come back a little blurred. Nobody told the network what is noise
+# and what is mark. It maps whatever it sees to the closest thing that its code can say, and its code can only say
+# garments.
 
 # %% tags=["claim"]
 assert np.isclose(layers.LeakyReLU()(np.float32([-1.0])), -0.3)
@@ -659,8 +660,8 @@ checks.denoising_pair(denoising_pair)
 # %% [markdown]
 # ## Train the same network twice
 #
-# So far an autoencoder was asked about images. Now ask it about codes. Here is the plane of the dense network with two
-# numbers, beside that of the same network from another seed.
+# Now ask about codes. Here is the plane of the dense network with two numbers, beside that of the same network from
+# another seed.
 
 # %% alt="Test images in the code planes of two trainings; the classes lie in other places, on other scales"
 runtime.set_seed(runtime.SEED + 1)

@@ -829,10 +829,8 @@ for path, (w, b, log_noise, slope, _, log_variance) in runs:
 # %% [markdown]
 # ### Break it with one factor
 #
-# Same loss, same data. One change: the draw multiplies by the variance. **Predict, then run.** The lowest possible loss
-# is
-# 1.94 nats per point, and the right formula reaches it. Where does the published one end: above it, on it, or below it,
-# and by how much?
+# Same loss, same data. One change: the draw multiplies by the variance. **Predict, then run.** The right formula reaches
+# the lowest possible loss, printed above. Where does the published one end: above it, on it, or below it, and by how much?
 
 # %%
 guessed_loss = None  # your guess here, in nats per point, for instance: 2.5

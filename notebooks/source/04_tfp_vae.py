@@ -76,10 +76,10 @@ rng = np.random.default_rng(runtime.SEED)
 # %% [markdown]
 # ## Make the pixels binary, the right way up
 #
-# The digits come in 256 levels of grey, 0 for paper and 255 for ink. Our decoder will hand back one Bernoulli variable
-# for each pixel, and a Bernoulli variable is 0 or 1. So the pixels have to be 0 or 1 too. There are two usual ways.
-# Either cut at one half, or read the grey level as a *probability* and draw: a pixel of 0.3 becomes a 1 in 30 of 100
-# draws.
+# The digits come in 256 levels of grey, 0 for paper and 255 for ink. (A tutorial says that 0 is white: only under a
+# reversed colour map.) Our decoder will hand back one Bernoulli variable for each pixel, and a Bernoulli variable is 0
+# or 1. So the pixels have to be 0 or 1 too. Either cut at one half, or read the grey level as a *probability* and draw:
+# a pixel of 0.3 becomes a 1 in 30 of 100 draws.
 
 # %%
 mnist = data.load_mnist()
@@ -93,7 +93,7 @@ one_of_each = [int(np.flatnonzero(mnist.test_labels == digit)[0]) for digit in r
 # %% [markdown]
 # ### Exercise 1: draw binary images
 #
-# Before you read on, write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as
+# Write the draw: `images` are `uint8` from 0 to 255, `rng` is a NumPy generator. Return 0 and 1 as
 # floats.
 
 

@@ -217,7 +217,8 @@ def analytic_kl_elbo(model, images):
 #
 # > **Three slips in published code.** A helper for the *log of a normal density* is called "log-normal pdf", which is
 # > another distribution. The mean of $q(z|x)$ is decoded when the test set is evaluated: that is not the ELBO, whose
-# > expectation is over draws. And `kl_loss = kl_loss(mean, log_variance)` works once: then the name is a number.
+# > expectation is over draws. And `kl_loss = kl_loss(mean, log_variance)` works once: then the name is a number. That
+# > code sets `var` and reads `log_var`.
 #
 # Draw often enough and the two ways have to agree. We take 64 images and 200 draws each, before any training:
 
@@ -430,7 +431,7 @@ assert steps.mean() < (0.25 if trained_long else 0.33) * apart
 assert np.quantile(steps, 0.99) < apart
 
 # %% [markdown]
-# And a hundred draws from the prior itself, as `sample` makes them:
+# And a hundred draws from the prior:
 
 # %% alt="A hundred decoded draws from the prior: mostly tops, trousers, bags and shoes, some of them in between"
 plots.show_images(model.sample().numpy(), columns=20, size=0.55, title="A hundred draws from the prior, decoded")
@@ -528,8 +529,8 @@ plt.show()
 # %% [markdown]
 # Read the axes: each window shows a small piece of a plane on which the prior has a standard deviation of 1. An ellipse
 # is small, yet not a point. (In two dimensions one of one standard deviation holds 39% of the draws: expect most of the
-# numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment,
-# and ellipses of different garments push each other apart. The KL pulls them all towards the origin.
+# numbers outside.) Because training keeps drawing from it, everything inside has to decode to about the same garment:
+# the draws look alike. Ellipses of different garments push each other apart. The KL pulls them all towards the origin.
 
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
@@ -713,8 +714,8 @@ history = training.fit(vae, train_images, epochs=passes * budget.batchnorm_epoch
 print(f"{encoder_network.count_params() + decoder_network.count_params():,} parameters")
 
 # %% [markdown]
-# One number for this model too, with one sampled $z$ an image. Beside it: the mean image under the same likelihood, and
-# the same networks with the variance that fits them, their own mean squared error.
+# One number for this model too. Beside it: the mean image under the same likelihood, and the same networks with the
+# variance that fits them, their own mean squared error.
 
 # %% tags=["claim"]
 grey_test = data.to_float(fashion.test_images)
@@ -903,9 +904,10 @@ for row in ("uniform", "fitted normal"):
     assert effective_classes(shares[f"autoencoder\n{row}"]) > (6.5 if trained_long else 4)
 
 # %% [markdown]
-# Both can land on most classes. The difference is where draws fall. A code is *in a gap* if no code of a test
-# image lies within a quarter of the codes' own standard deviation of it. There the decoder was never asked for
-# anything. **Predict, then run:** put the four ways to draw in order, the smallest share in gaps first.
+# Both can land on most classes, the autoencoder's fitted codes no less. The difference is where draws fall. A code is
+# *in a gap* if no code of a test image lies within a quarter of the codes' own standard deviation of it. There the
+# decoder was never asked for anything. **Predict, then run:** put the four ways to draw in order, the smallest share in
+# gaps first.
 
 
 # %% tags=["claim"]

@@ -20,7 +20,7 @@
 # %% [markdown]
 # **You will do**
 # - send a normal through an exponential, and compare its density with the one in the textbook;
-# - rebuild `FillScaleTriL` from its parts, and train a full covariance with it;
+# - rebuild `FillScaleTriL` from its parts, say how much it stretches, and train a full covariance with it;
 # - ask sixteen distributions whether a gradient can pass their draws.
 #
 # **You will learn**
@@ -60,7 +60,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils import plots, selftest
+from course_utils import checks, plots, selftest
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
@@ -214,6 +214,22 @@ for order in itertools.permutations([-0.5, 1.25, 1.0]):
     both = [float(tfd.kl_divergence(q, other)), float(tfd.kl_divergence(other, q))]
     print(order, "KL(q‖p) {:.4f}, KL(p‖q) {:.4f}".format(*both))
     assert min(abs(value - 0.4280361) for value in both) > 0.005
+
+# %% [markdown]
+# ### Exercise 1: how much a triangle stretches
+#
+# A density over triangles has to pay for the stretching, as the log-normal did. `FillScaleTriL` makes $d(d + 1)/2$ entries of
+# as many numbers, so its Jacobian $J$ is square. From `numbers`, of shape `(batch, d * (d + 1) / 2)`, return
+# $\log |\det J|$ of each row, shape `(batch,)`, for any $d$, and do not ask `FillScaleTriL` for it. Which numbers are only
+# moved? It must survive numbers of −200, whose softplus is 0 in float32.
+
+
+# %% tags=["exercise"]
+def log_det_jacobian(numbers):
+    return tf.zeros(len(numbers))  # your code here
+
+
+checks.log_det_jacobian(log_det_jacobian)
 
 # %% [markdown]
 # ## Fit a full covariance
@@ -406,3 +422,19 @@ selftest.ask("A1")
 #   coins and dice.
 # - Published course notes on variational autoencoders with TensorFlow Probability, where the example with
 #   `FillScaleTriL` and the fit with `TransformedVariable` come from; the numbers here are recomputed.
+
+# %% [markdown] tags=["solution"]
+# ---
+# ## Solutions
+#
+# Collapsed. Click on the dots of a cell to see its code; what it prints is the verdict of the check.
+
+
+# %% tags=["solution"] jupyter={"source_hidden": true}
+def log_det_jacobian(numbers):
+    """Below the diagonal every derivative is 1. On it, that of a softplus is a sigmoid; the shift has none."""
+    diagonal = tf.linalg.diag_part(tfb.FillTriangular()(numbers))
+    return tf.reduce_sum(tf.math.log_sigmoid(diagonal), axis=-1)
+
+
+checks.log_det_jacobian(log_det_jacobian)

@@ -208,6 +208,31 @@ def right_covariance(mean, sd):
     return between + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0))
 
 
+def right_direction(codes, wears):
+    return codes[wears == 1].mean(axis=0) - codes[wears == 0].mean(axis=0)
+
+
+def direction_by_regression(codes, wears):
+    """The slope of each dimension over the label."""
+    table = np.stack([np.ones(len(wears)), wears], axis=1)
+    return np.linalg.lstsq(table, codes, rcond=None)[0][1]
+
+
+def diagonal_of(numbers):
+    return tf.linalg.diag_part(tfp.math.fill_triangular(numbers))
+
+
+def right_log_det(numbers):
+    return tf.reduce_sum(tf.math.log_sigmoid(diagonal_of(numbers)), axis=-1)
+
+
+def log_det_in_numpy(numbers):
+    """The triangle laid out by hand: what is left after the first d numbers, then all of them backwards."""
+    d = int(np.sqrt(2 * numbers.shape[1]))
+    triangle = np.concatenate([numbers[:, d:], numbers[:, ::-1]], axis=1).reshape(-1, d, d)
+    return -np.logaddexp(0, -np.diagonal(triangle, axis1=1, axis2=2)).sum(axis=1)
+
+
 RIGHT = {
     "psnr": [
         right_psnr,
@@ -275,6 +300,16 @@ RIGHT = {
         lambda mean, sd: np.cov(mean.T) + np.diag((sd**2).mean(axis=0)),
         lambda mean, sd: tfp.stats.covariance(mean) + tf.linalg.diag(tf.reduce_mean(sd**2, axis=0)),
     ],
+    "attribute_direction": [
+        right_direction,
+        direction_by_regression,
+        lambda codes, wears: np.average(codes, axis=0, weights=wears) - np.average(codes, axis=0, weights=1 - wears),
+        lambda codes, wears: tf.reduce_mean(codes[wears == 1], 0) - tf.reduce_mean(codes[wears == 0], 0),
+        lambda codes, wears: (
+            np.mean([c for c, w in zip(codes, wears, strict=True) if w], axis=0)
+            - np.mean([c for c, w in zip(codes, wears, strict=True) if not w], axis=0)
+        ),
+    ],
     "importance_weighted": [
         right_log_mean,
         lambda log_weights: tfp.math.reduce_logmeanexp(log_weights, axis=0),
@@ -285,9 +320,15 @@ RIGHT = {
         lambda kl, floor: np.maximum(np.mean(kl, axis=0), floor).sum(),
         lambda kl, floor: tf.reduce_sum(floor + tf.nn.relu(tf.reduce_mean(kl, axis=0) - floor)),
     ],
+    "log_det_jacobian": [
+        right_log_det,
+        log_det_in_numpy,
+        lambda numbers: tfp.bijectors.FillScaleTriL().forward_log_det_jacobian(numbers),
+        lambda numbers: -tf.reduce_sum(tf.nn.softplus(-diagonal_of(numbers)), axis=1),
+    ],
 }
 FORMULAS = ["psnr", "kl_normals", "kl_to_standard_normal", "log_normal_density", "log_likelihood", "interpolate"]
-FORMULAS += ["importance_weighted", "free_bits"]
+FORMULAS += ["importance_weighted", "free_bits", "log_det_jacobian"]
 CASES = [(check, function) for check, functions in RIGHT.items() for function in functions]
 ARGUMENTS = {
     check: functions[0].__code__.co_varnames[: functions[0].__code__.co_argcount] for check, functions in RIGHT.items()
@@ -325,6 +366,36 @@ def squared(images, originals):
 
 def log10(x):
     return tf.math.log(x) / math.log(10)
+
+
+def on_diagonal(places):
+    """The right derivatives, at the places among the numbers that a wrong order gives for the diagonal."""
+
+    def function(numbers):
+        d = int(np.sqrt(2 * numbers.shape[1]))
+        return tf.reduce_sum(tf.math.log_sigmoid(tf.gather(numbers, places(d), axis=1)), axis=1)
+
+    return function
+
+
+def jacobian(function, numbers):
+    """log |det J| of a function from numbers to a triangle, row by row, by the tape."""
+    with tf.GradientTape() as tape:
+        tape.watch(numbers)
+        triangle = tfp.math.fill_triangular_inverse(function(numbers))
+    return tf.linalg.slogdet(tape.batch_jacobian(triangle, numbers))[1]
+
+
+def by_the_tape(numbers):
+    return jacobian(tfp.bijectors.FillScaleTriL(), numbers)
+
+
+def log_det_of_the_covariance(numbers):
+    def covariance(numbers):
+        triangle = tfp.bijectors.FillScaleTriL()(numbers)
+        return triangle @ tf.linalg.matrix_transpose(triangle)
+
+    return jacobian(covariance, numbers)
 
 
 def into_images(images, noise_sd, rng):
@@ -816,6 +887,49 @@ MISTAKES = {
         "correlations": [lambda mean, sd: np.corrcoef(mean.T)],
         "every entry": [lambda mean, sd: np.cov(mean.T) + (sd**2).mean(axis=0)],
     },
+    "attribute_direction": {
+        "takes glasses off": [lambda codes, wears: codes[wears == 0].mean(axis=0) - codes[wears == 1].mean(axis=0)],
+        "half the way": [lambda codes, wears: right_direction(codes, wears) / 2],
+        "whole numbers are row numbers": [
+            lambda codes, wears: codes[wears].mean(axis=0) - codes[1 - wears].mean(axis=0),
+            lambda codes, wears: codes[wears].mean(axis=0),
+        ],
+        "`~` of 0 is -1": [lambda codes, wears: codes[wears].mean(axis=0) - codes[~wears].mean(axis=0)],
+        "that of those without is not subtracted": [lambda codes, wears: codes[wears == 1].mean(axis=0)],
+        "nly the mean code of those without": [lambda codes, wears: codes[wears == 0].mean(axis=0)],
+        "added: subtract": [lambda codes, wears: codes[wears == 1].mean(axis=0) + codes[wears == 0].mean(axis=0)],
+        "too short": [
+            lambda codes, wears: codes[wears == 1].mean(axis=0) - codes.mean(axis=0),
+            lambda codes, wears: codes.mean(axis=0) - codes[wears == 0].mean(axis=0),
+        ],
+        "labels play no part": [lambda codes, wears: codes.mean(axis=0)],
+        "ums are subtracted": [lambda codes, wears: codes[wears == 1].sum(axis=0) - codes[wears == 0].sum(axis=0)],
+        "number of all avatars": [
+            lambda codes, wears: (codes[wears == 1].sum(axis=0) - codes[wears == 0].sum(axis=0)) / len(codes),
+            lambda codes, wears: tf.reduce_mean((2 * wears - 1)[:, None] * codes, axis=0),
+        ],
+        "a covariance": [
+            lambda codes, wears: ((wears - wears.mean())[:, None] * codes).mean(axis=0),
+            lambda codes, wears: np.cov(np.column_stack([codes, wears]).T)[-1, :-1],
+        ],
+        "length became 1": [
+            lambda codes, wears: right_direction(codes, wears) / np.linalg.norm(right_direction(codes, wears))
+        ],
+        "edians": [lambda codes, wears: np.median(codes[wears == 1], 0) - np.median(codes[wears == 0], 0)],
+        "one avatar to one other": [lambda codes, wears: codes[wears == 1][0] - codes[wears == 0][0]],
+        "spread of each dimension": [lambda codes, wears: right_direction(codes, wears) / codes.std(axis=0)],
+        "separates the groups": [
+            lambda codes, wears: np.linalg.inv(np.cov(codes.T)) @ right_direction(codes, wears),
+        ],
+        "bsolute values": [lambda codes, wears: np.abs(right_direction(codes, wears))],
+        "squared": [lambda codes, wears: right_direction(codes, wears) ** 2],
+        "the axis of latent_dim too": [lambda codes, wears: codes[wears == 1].mean() - codes[wears == 0].mean()],
+        "latent_dim is gone|expected (latent_dim": [
+            lambda codes, wears: (codes - codes[wears == 0].mean(axis=0)).mean(axis=1),
+            lambda codes, wears: codes - codes[wears == 0].mean(axis=0),
+        ],
+        "broadcast": [lambda codes, wears: codes[wears == 1] - codes[wears == 0]],
+    },
     "importance_weighted": {
         "the ELBO from k draws": [lambda log_weights: tf.reduce_mean(log_weights, axis=0)],
         "term -log k is missing": [lambda log_weights: tf.reduce_logsumexp(log_weights, axis=0)],
@@ -858,6 +972,65 @@ MISTAKES = {
         "floor is added": [lambda kl, floor: tf.reduce_sum(tf.reduce_mean(kl, axis=0) + floor)],
         "the other way round": [lambda kl, floor: tf.reduce_sum(tf.maximum(tf.reduce_mean(kl, axis=1), floor))],
         "one number": [lambda kl, floor: tf.maximum(tf.reduce_mean(kl, axis=0), floor)],
+    },
+    "log_det_jacobian": {
+        "below the diagonal stay": [
+            lambda numbers: tf.reduce_sum(tf.math.log_sigmoid(numbers), axis=-1),
+            lambda numbers: -np.logaddexp(0, -np.asarray(numbers)).sum(axis=1),
+        ],
+        "row by row": [on_diagonal(lambda d: np.cumsum(np.arange(1, d + 1)) - 1)],
+        "column by column": [on_diagonal(lambda d: np.cumsum([0, *range(d, 1, -1)]))],
+        "first d numbers": [on_diagonal(lambda d: np.arange(d))],
+        "last d numbers": [on_diagonal(lambda d: np.arange(d * (d + 1) // 2 - d, d * (d + 1) // 2))],
+        "places for d = 3": [on_diagonal(lambda d: [3, 4, 0])],
+        "triangle itself": [
+            lambda numbers: tf.linalg.slogdet(tfp.bijectors.FillScaleTriL()(numbers))[1],
+            lambda numbers: tf.math.log(tf.reduce_prod(tf.nn.softplus(diagonal_of(numbers)), axis=-1)),
+            lambda numbers: tf.linalg.det(tfp.bijectors.FillScaleTriL()(numbers)),
+        ],
+        "derivative of a softplus": [lambda numbers: tf.reduce_sum(tf.nn.softplus(diagonal_of(numbers)), axis=-1)],
+        "derivatives are added": [lambda numbers: tf.reduce_sum(tf.sigmoid(diagonal_of(numbers)), axis=-1)],
+        "comes after the sum": [
+            lambda numbers: tf.math.log(tf.reduce_sum(tf.sigmoid(diagonal_of(numbers)), axis=-1)),
+        ],
+        "is the determinant, and its logarithm": [
+            lambda numbers: tf.reduce_prod(tf.sigmoid(diagonal_of(numbers)), axis=-1),
+            lambda numbers: tf.exp(right_log_det(numbers)),
+        ],
+        "1e-5 drops out": [
+            lambda numbers: tf.reduce_sum(tf.math.log(tf.sigmoid(diagonal_of(numbers)) + 1e-5), axis=-1),
+        ],
+        "an exponential on the diagonal": [lambda numbers: tf.reduce_sum(diagonal_of(numbers), axis=-1)],
+        "gets the negative": [
+            lambda numbers: tf.reduce_sum(tf.math.log_sigmoid(-diagonal_of(numbers)), axis=-1),
+            lambda numbers: tf.reduce_sum(tf.math.log(1 - tf.sigmoid(diagonal_of(numbers))), axis=-1),
+        ],
+        "second derivative": [
+            lambda numbers: right_log_det(numbers) - tf.reduce_sum(tf.nn.softplus(diagonal_of(numbers)), axis=-1),
+        ],
+        "on to the covariance": [log_det_of_the_covariance],
+        "way back": [
+            lambda numbers: -right_log_det(numbers),
+            lambda numbers: tfp.bijectors.FillScaleTriL().inverse_log_det_jacobian(
+                tfp.bijectors.FillScaleTriL()(numbers), 2
+            ),
+        ],
+        "a determinant is a product": [
+            lambda numbers: tf.reduce_mean(tf.math.log_sigmoid(diagonal_of(numbers)), axis=-1),
+        ],
+        "every scale twice": [lambda numbers: 2 * right_log_det(numbers)],
+        "axis of diagonal is still there": [lambda numbers: tf.math.log_sigmoid(diagonal_of(numbers))],
+        "base 2": [lambda numbers: right_log_det(numbers) / math.log(2)],
+        "one value for each row": [
+            lambda numbers: tf.reduce_sum(tf.math.log_sigmoid(diagonal_of(numbers))),
+            lambda numbers: tf.reduce_mean(right_log_det(numbers)),
+        ],
+        "At -200": [
+            lambda numbers: tf.reduce_sum(tf.math.log(tf.sigmoid(diagonal_of(numbers))), axis=-1),
+            lambda numbers: tf.math.log(tf.reduce_prod(tf.sigmoid(diagonal_of(numbers)), axis=-1)),
+            lambda numbers: -tf.reduce_sum(tf.math.log(1 + tf.exp(-diagonal_of(numbers))), axis=-1),
+            lambda numbers: by_the_tape(numbers),
+        ],
     },
 }
 MISTAKEN = [
