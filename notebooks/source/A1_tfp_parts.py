@@ -298,7 +298,8 @@ assert matrix.sum(axis=0).argmax() == 3
 #
 # Lesson 03 gets a gradient past a normal draw. Every distribution in TFP says in an attribute, `reparameterization_type`,
 # whether its draws let one through. We let one parameter $t = 0.7$ set each of sixteen distributions and compare the
-# label with what the tape says. The last column is how TFP draws, from its source.
+# label with what the tape says. The last column is how TFP draws, from its source. (With TensorFlow 2.20, which Colab has,
+# a line about `meta_optimizer` may appear: it is about speed, and the numbers are the same.)
 
 # %%
 t = tf.Variable(0.7)
