@@ -575,14 +575,11 @@ part = 0.2 if avatars.is_real and budget.name != "smoke" else 0.5
 assert spans("calibrated", "from fitted")[1] < part * spans("calibrated", "from N(0, I)")[0]
 if budget.name != "full":  # whose trainings are longer
     assert pca["dB"] > spans("calibrated", "dB")[1] + 1
-if avatars.is_real and budget.name != "smoke":
-    assert pca["from fitted"] > 1.2 * spans("calibrated", "from fitted")[1]
 
 # %% [markdown]
 # What holds for every start: calibrated, reconstructions are better by decibels; from N(0, I) its draws are the worst of all;
 # and from a Gaussian fitted to its own codes they are better than what the published loss draws from its prior. So the
-# likelihood is not what makes draws bad. Where you draw is. In so few steps PCA rebuilds better than either, and draws worse
-# than the calibrated one.
+# likelihood is not what makes draws bad. Where you draw is. In so few steps PCA rebuilds better than either.
 #
 # ## Load what patience has learned
 #
