@@ -18,7 +18,8 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_07.py``   ``importance_weighted``, ``free_bits``
 ``judging.py``     from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
-``values.py``      one right value: its terms, and the factors they enter with
+``values.py``      one right value: its terms, and what stands in place of its arguments
+``reading.py``     what enters with which factor: a fit of what is usual, in words
 ``noise.py``       draws: fresh, independent, and of the right law?
 ``recording.py``   distributions that remember the draws they are asked about
 ``estimating.py``  an estimate of a KL against its own draws (lesson 02, exercise 2)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 import tf_keras as keras
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from course_utils import models
 from course_utils.checks.calling import Call, NotYet, check_shape
 from course_utils.checks.noise import law_of, looks_standard_normal, sharing
+from course_utils.checks.reading import fitted, read
 from course_utils.checks.recording import recorded
-from course_utils.checks.values import fitted, read
 
 tfd = tfp.distributions
 BATCH, LATENT_DIM, SHAPE = 41, 5, (8, 6, 1)
@@ -71,28 +71,28 @@ def _watch(model, see) -> None:
     model.__class__ = type(base)(base.__name__, (base,), {"__call__": call})
 
 
-def _draw(rng):
-    """Weights, and images from the decoder, in which the two terms and their usual errors all cost some nats.
+def _draw(rng) -> np.ndarray:
+    """New weights, and images, with which the two terms and their usual errors all cost some nats.
 
     The decoder bends within a posterior, the posteriors lie away from the prior's mean, and no two are alike.
     """
-    vae, encoder, decoder, _ = _vae()
+    _, encoder, decoder, _ = _vae()
     edges, weights = rng.normal(0, 1, (LATENT_DIM, 16)), rng.normal(0, 0.6, (16, PIXELS))
     decoder.set_weights([edges, rng.normal(0, 1, 16), weights, rng.normal(0, 1, PIXELS)])
     kernel = np.hstack([rng.normal(0, 0.7, (PIXELS, LATENT_DIM)), rng.normal(0, 0.12, (PIXELS, LATENT_DIM))])
     encoder.set_weights([kernel, np.concatenate([rng.normal(0, 1, LATENT_DIM), rng.uniform(-1.5, -1, LATENT_DIM)])])
-    return vae, (rng.random((BATCH, *SHAPE)) < rng.random(SHAPE)).astype(np.float32)
+    return (rng.random((BATCH, *SHAPE)) < rng.random(SHAPE)).astype(np.float32)
 
 
 class Bound(NamedTuple):
     """What right and mistaken bounds of one call are made of, each a mean over the images, in nats."""
 
     output: float
-    noise: np.ndarray  # (draws, batch, latent_dim), standardised
-    by_variance: np.ndarray  # the same, with the variance in place of the standard deviation
     log_likelihoods: list[tuple[str, float]]  # the right one first, with no words; then what is taken for it
     kls: list[tuple[str, float]]  # exact, and estimated at its draws, with no words; then what is taken for it
     several: float  # the importance-weighted bound of several draws for each image, or NaN
+    noise: np.ndarray  # (draws, batch, latent_dim), standardised
+    by_variance: np.ndarray  # the same, with the variance in place of the standard deviation
 
 
 REVERSED = "the KL is reversed: KL(p||q), with the prior first. The bound holds with the posterior first."
@@ -110,42 +110,45 @@ MEAN = (
     "you decoded the mean of the posterior instead of a draw. The value is better than the bound, and it is not an "
     "ELBO: `sample`."
 )
+OTHER_IMAGES = "other images than those of the batch"
 ONLY_Q = "log p(z) is missing from the KL: this is log q(z|x) alone."
 ONLY_P = "log q(z|x) is missing from the KL: this is minus log p(z) alone."
 
 
-def examine_bound(call: Call) -> None:
+def examine_bound(call: Call, rng: np.random.Generator) -> None:
     """Raise NotYet unless every output is the negative ELBO at its own draws, which are draws from the posterior."""
-    rng, bounds = np.random.default_rng(), []
-    for _ in range(4):
-        inputs = _draw(rng)
-        posterior = inputs[0].encoder(inputs[1])
-        bounds.append(_ask(call, *inputs, np.float64(posterior.mean()), np.float64(posterior.stddev())))
+    bounds = [_ask(call, _draw(rng)) for _ in range(4)]
     if not any(bound.output for bound in bounds):
         raise NotYet("not started yet? The function returns zeros only.")
     _check_terms(bounds)
     _check_codes(bounds)
 
 
-def _ask(call: Call, vae, images, mean, sd) -> Bound:
-    memory = _vae()[3]
+def _ask(call: Call, images: np.ndarray) -> Bound:
+    vae, encoder, _, memory = _vae()
     for part in memory:
         part.clear()
     output = call(vae, images)
     check_shape(output.shape, (), {"batch": BATCH, "latent_dim": LATENT_DIM})
     call.finite(output)
-    flat = images.reshape(BATCH, -1)
+    flat = np.float64(images.reshape(BATCH, -1))
     for given, whose in [(memory.encoded, "encoder"), ([x for x, _ in memory.scored], "likelihood")]:
-        rows = [_rows_of(x.reshape(-1, PIXELS), flat) for x in given if x.size % PIXELS == 0]
-        if rows and not all(np.all(row >= 0) for row in rows):
-            inverted = all(np.all(_rows_of(1 - x.reshape(-1, PIXELS), flat) >= 0) for x in given)
-            raise NotYet(
-                (INVERTED if whose == "likelihood" else "the encoder is handed the images inverted (1 - x).")
-                if inverted
-                else f"the {whose} is handed other images than those of the batch."
-            )
-    z, image = _pairs(memory, flat)
-    return _bound(float(output), memory, z, image, flat, mean, sd)
+        given = [x.reshape(-1, PIXELS) for x in given if x.size % PIXELS == 0]
+        if any(np.any(_rows_of(x, flat) < 0) for x in given):
+            inverted = all(np.all(_rows_of(1 - x, flat) >= 0) for x in given)
+            if inverted and whose == "likelihood":
+                raise NotYet(INVERTED)
+            raise NotYet(f"the {whose} is handed {'the images inverted (1 - x)' if inverted else OTHER_IMAGES}.")
+    # The codes that were decoded, and the image that each was scored with: as scored, or else in the batch's order.
+    z, image = [np.zeros((0, LATENT_DIM))], [np.zeros(0, int)]
+    for scored, codes in memory.scored or [(images, codes) for codes in memory.decoded]:
+        rows, codes = _rows_of(scored.reshape(-1, PIXELS), flat), codes.reshape(-1, LATENT_DIM)
+        number = max(len(rows), len(codes))
+        z.append(np.resize(codes, (number, LATENT_DIM)))
+        image.append(np.resize(rows, number))
+    kernel, bias = encoder.get_weights()
+    mean, log_variance = np.split(flat @ kernel + bias, 2, axis=-1)
+    return _bound(float(output), np.concatenate(z), np.concatenate(image), flat, mean, np.exp(log_variance / 2))
 
 
 def _rows_of(some: np.ndarray, flat: np.ndarray) -> np.ndarray:
@@ -154,72 +157,55 @@ def _rows_of(some: np.ndarray, flat: np.ndarray) -> np.ndarray:
     return np.where(same.any(axis=1), same.argmax(axis=1), -1)
 
 
-def _pairs(memory: Memory, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The codes that were decoded, and the image that each was scored with: as scored, or else in the batch's order."""
-    if memory.scored:
-        z = [np.reshape(z, (-1, LATENT_DIM)) for _, z in memory.scored]
-        of = [_rows_of(x.reshape(-1, PIXELS), flat) for x, _ in memory.scored]
-        of = [np.tile(rows, -(-len(codes) // len(rows)))[: len(codes)] for rows, codes in zip(of, z, strict=True)]
-        z = [
-            np.tile(codes, (len(rows) // len(codes), 1)) if len(codes) < len(rows) else codes
-            for rows, codes in zip(of, z, strict=True)
-        ]
-        return np.float64(np.concatenate(z)), np.concatenate(of)
-    z = np.concatenate([np.reshape(z, (-1, LATENT_DIM)) for z in memory.decoded] or [np.zeros((0, LATENT_DIM))])
-    return np.float64(z), np.arange(len(z)) % BATCH
+def kl_of_normals(mean_q, sd_q, mean_p, sd_p) -> np.ndarray:
+    """KL(q || p), summed over the last axis."""
+    mean_q, sd_q, mean_p, sd_p = map(np.float64, (mean_q, sd_q, mean_p, sd_p))
+    return np.sum(np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5, axis=-1)
 
 
-def _bound(output, memory, z, image, flat, mean, sd) -> Bound:
-    prior = _vae()[0].prior
-    loc, scale = np.float64(prior.mean()), np.float64(prior.stddev())
-    edges, shift, weights, bias = map(np.float64, _vae()[2].get_weights())
-    logits = np.tanh(z @ edges + shift) @ weights + bias
+def _log_normal(z, mean, sd):
+    return -np.sum(0.5 * ((z - mean) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi), axis=-1)
 
-    def log_normal(z, mean, sd):
-        return -np.sum(0.5 * ((z - mean) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi), axis=-1)
 
-    def kl(mean_q, sd_q, mean_p, sd_p):
-        terms = np.log(sd_p / sd_q) + (sd_q**2 + (mean_q - mean_p) ** 2) / (2 * sd_p**2) - 0.5
-        return np.mean(np.sum(terms, axis=-1))
+def _log_bernoulli(x, logits):
+    return np.sum(x * logits - np.logaddexp(0, logits), axis=-1)
 
-    def log_likelihood(x, logits):
-        return np.sum(x * logits - np.logaddexp(0, logits), axis=-1)
 
-    kls = [("", kl(mean, sd, loc, scale))]
-    log_likelihoods, several, noise, spread = [], np.nan, np.zeros((0, BATCH, LATENT_DIM)), sd
-    if len(z):
-        x, at = flat[image], log_likelihood(flat[image], logits)
-        log_likelihoods = [
-            ("", np.mean(at)),
-            (TWICE, np.mean(log_likelihood(x, expit(logits)))),
-            (INVERTED, np.mean(log_likelihood(1 - x, logits))),
-            (OTHERS, np.mean(log_likelihood(x[::-1], logits))),
-        ]
-        ratio = log_normal(z, mean[image], sd[image]) - log_normal(z, loc, scale)
-        kls.append(("", np.mean(ratio)))
-        order = np.argsort(image, kind="stable")
-        if len(z) % BATCH == 0 and np.all(np.bincount(image, minlength=BATCH) == len(z) // BATCH):
-            noise = ((z - mean[image]) / sd[image])[order].reshape(BATCH, -1, LATENT_DIM).swapaxes(0, 1)
-            weights = (at - ratio)[order].reshape(BATCH, -1)
-            several = -np.mean(np.logaddexp.reduce(weights, axis=1) - np.log(weights.shape[1]))
-        else:
-            noise, spread = ((z - mean[image]) / sd[image])[:, None], sd[image][:, None]
-    if memory.log_q and memory.log_p:
-        log_q, log_p = (np.concatenate([np.ravel(v) for v in part]) for part in (memory.log_q, memory.log_p))
+def _bound(output, z, image, flat, mean, sd) -> Bound:
+    vae, _, decoder, memory = _vae()
+    q, p = (mean, sd), (np.float64(vae.prior.mean()), np.float64(vae.prior.stddev()))
+    log_q, log_p = (np.concatenate([np.ravel(v) for v in part] or [[]]) for part in (memory.log_q, memory.log_p))
+    kls = [("", np.mean(kl_of_normals(*q, *p)))]
+    if len(log_q) and len(log_p):
         kls.append(("", np.mean(log_q) - np.mean(log_p)))
-    elif memory.log_q:
-        kls.append((ONLY_Q, np.mean(np.concatenate([np.ravel(v) for v in memory.log_q]))))
-    elif memory.log_p:
-        kls.append((ONLY_P, -np.mean(np.concatenate([np.ravel(v) for v in memory.log_p]))))
-    if len(z):
-        kls.append((STANDARD, np.mean(log_normal(z, mean[image], sd[image]) - log_normal(z, 0.0, 1.0))))
+    elif len(log_q) or len(log_p):
+        kls.append((ONLY_Q, np.mean(log_q)) if len(log_q) else (ONLY_P, -np.mean(log_p)))
     kls += [
-        (REVERSED, kl(loc, scale, mean, sd)),
-        (STANDARD, kl(mean, sd, 0.0, 1.0)),
-        ("the variance is taken for the standard deviation in the KL.", kl(mean, sd**2, loc, scale)),
-        ("the standard deviation is taken for the variance in the KL.", kl(mean, sd**0.5, loc, scale)),
+        (REVERSED, np.mean(kl_of_normals(*p, *q))),
+        (STANDARD, np.mean(kl_of_normals(*q, 0, 1))),
+        ("the variance is taken for the standard deviation in the KL.", np.mean(kl_of_normals(mean, sd**2, *p))),
+        ("the standard deviation is taken for the variance in the KL.", np.mean(kl_of_normals(mean, sd**0.5, *p))),
     ]
-    return Bound(output, noise, noise / spread, log_likelihoods, kls, several)
+    if not len(z):
+        return Bound(output, [], kls, np.nan, *np.zeros((2, 0, BATCH, LATENT_DIM)))
+    edges, shift, weights, bias = map(np.float64, decoder.get_weights())
+    x, logits = flat[image], np.tanh(z @ edges + shift) @ weights + bias
+    log_likelihood, log_density = _log_bernoulli(x, logits), _log_normal(z, mean[image], sd[image])
+    ratio = log_density - _log_normal(z, *p)
+    kls[1:1] = [("", np.mean(ratio)), (STANDARD, np.mean(log_density - _log_normal(z, 0.0, 1.0)))]
+    log_likelihoods = [
+        ("", np.mean(log_likelihood)),
+        (TWICE, np.mean(_log_bernoulli(x, expit(logits)))),
+        (INVERTED, np.mean(_log_bernoulli(1 - x, logits))),
+        (OTHERS, np.mean(_log_bernoulli(x[::-1], logits))),
+    ]
+    noise, several = ((z - mean[image]) / sd[image])[:, None], np.nan
+    noise = np.stack([noise, noise / sd[image][:, None]])
+    if np.ptp(np.bincount(image, minlength=BATCH)) == 0:
+        order = np.argsort(image, kind="stable").reshape(BATCH, -1).T
+        noise = noise[:, order, 0]
+        several = -np.mean(logsumexp((log_likelihood - ratio)[order], axis=0) - np.log(len(order)))
+    return Bound(output, log_likelihoods, kls, several, *noise)
 
 
 WORDS = {

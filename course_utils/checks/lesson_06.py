@@ -1,41 +1,30 @@
 """Lesson 06, a VAE on avatars: exercise 1, ``fitted_covariance``."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from course_utils.checks.calling import NotYet
-from course_utils.checks.judging import judge
+from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
 
-def fitted_covariance(function: Callable) -> None:
+@exercise(
+    "mean, sd", "The law of total variance: the spread of the means, plus the mean of the spreads.", tensors=False
+)
+def fitted_covariance(call, rng):
     """Lesson 06. ``function(mean, sd)`` returns the covariance of codes drawn for a whole set of images.
 
     It gets the means and the standard deviations of the images' posteriors, NumPy arrays ``(n, d)``. It returns
     ``(d, d)``: the covariance of a code that is drawn from the posterior of an image picked at random. The covariance
     of the means may be divided by n or by n - 1.
     """
-    rng = np.random.default_rng()
-    trials = [_posteriors(rng) for _ in range(3)]
-
-    def examine(call):
-        problems = []
-        for ddof in (1, 0):
-            try:
-                return _covariance(ddof).examine(call, trials)
-            except NotYet as problem:
-                problems.append(problem)
-        # The divisor with which a mistake has a name, if one has.
-        raise min(problems, key=lambda problem: "on fresh inputs" in str(problem))
-
-    judge(
-        function,
-        examine,
-        "The law of total variance: the spread of the means, plus the mean of the spreads.",
-        arguments=("mean", "sd"),
-        tensors=False,
-    )
+    trials, problems = [_posteriors(rng) for _ in range(3)], []
+    for ddof in (1, 0):
+        try:
+            return _covariance(ddof).examine(call, trials)
+        except NotYet as problem:
+            problems.append(problem)
+    # The divisor with which a mistake has a name, if one has.
+    raise min(problems, key=lambda problem: "on fresh inputs" in str(problem))
 
 
 NUMBER, LATENT_DIM = 41, 5
@@ -49,7 +38,8 @@ def _posteriors(rng):
 
 
 MEANS, SPREADS = "covariance(mean)", "diag(average(sd**2))"
-WHOLE = "covariance(mean) + diag(average(sd**2))"
+WHOLE = f"{MEANS} + {SPREADS}"
+ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."
 
 
 def _covariance(ddof: int) -> Values:
@@ -65,7 +55,7 @@ def _covariance(ddof: int) -> Values:
             "inv": np.linalg.inv,
             "cholesky": np.linalg.cholesky,
         },
-        axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
+        axes={"n": NUMBER, "latent_dim": LATENT_DIM},
         shape=("latent_dim", "latent_dim"),
         sizes={"images": NUMBER, "squared deviations of the images": NUMBER - 1},
         other_forms={
@@ -100,6 +90,3 @@ def _covariance(ddof: int) -> Values:
             "sd^2": "Variances are squared once more.",
         },
     )
-
-
-ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."
