@@ -27,6 +27,9 @@ def refuse(problems: dict[str, bool]) -> None:
             raise NotYet(words)
 
 
+NOTHING = "not started yet? The function returns zeros only."
+
+
 @dataclass
 class Call:
     """A learner's function: called with copies, read as arrays, and every error turned into ``NotYet``.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_probability as tfp
 
-from course_utils.checks.calling import Call, NotYet, check_shape, refuse
+from course_utils.checks.calling import NOTHING, Call, NotYet, check_shape, refuse
 from course_utils.checks.noise import looks_standard_normal
 from course_utils.checks.reading import read
 from course_utils.checks.recording import recorded
@@ -78,7 +78,7 @@ def examine_estimate(call: Call, pairs: list[tuple]) -> None:
     made = {len(one.x) for one in calls}
     refuse(
         {
-            "not started yet? The function returns zeros only.": not any(one.output for one in calls),
+            NOTHING: not any(one.output for one in calls),
             "some calls draw nothing: compare log q and log p at `number` draws from q, in every call.": not all(
                 one.different for one in calls
             ),

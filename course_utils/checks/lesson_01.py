@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from course_utils.checks.calling import NotYet, check_shape
+from course_utils.checks.calling import NotYet, check_shape, refuse
 from course_utils.checks.judging import exercise
-from course_utils.checks.noise import check_fresh, law_of, looks_standard_normal, looks_uniform, sharing
+from course_utils.checks.noise import check_fresh, check_independent, law_of, looks_standard_normal, looks_uniform
 from course_utils.checks.reading import LN_10
 from course_utils.checks.values import Values, evaluate
 
@@ -112,46 +112,44 @@ def _check_target(noisy, target, images) -> None:
     def same(one, other) -> bool:
         return np.allclose(one, other, atol=1e-6)
 
-    if same(target, images) and not same(noisy, images):
+    clean = same(noisy, images)
+    if same(target, images) and not clean:
         return
-    if same(target, images):
-        words = "there is no noise: inputs and targets are both the clean images. A network learns to copy them."
-    elif same(noisy, images):
-        words = (
+    correlation = np.corrcoef(target.ravel(), images.ravel())[0, 1]
+    refuse(
+        {
+            "there is no noise: inputs and targets are both the clean images. A network learns to copy them.": (
+                clean and same(target, images)
+            ),
             "the pair is swapped: the clean images are the inputs and the noisy ones the targets. The network would "
-            "learn to add noise."
-        )
-    elif same(noisy, target) or same(noisy, np.clip(target, 0, 1)):
-        words = (
+            "learn to add noise.": clean,
             "the targets are noisy as well, with the same noise as the inputs. Copying is then perfect, and nothing is "
-            "denoised. Did you write into `images`?"
-        )
-    elif same(target, noisy - images):
-        words = "the target is the noise itself. What this network is to produce are the clean images."
-    elif abs(np.mean(target - images)) < 0.1 and np.corrcoef(target.ravel(), images.ravel())[0, 1] > 0.9:
-        words = "the targets are noisy as well. The target is what the network is to produce: the clean images."
-    else:
-        words = "the targets are not the clean images, untouched."
-    raise NotYet(words)
+            "denoised. Did you write into `images`?": same(noisy, target) or same(noisy, np.clip(target, 0, 1)),
+            "the target is the noise itself. What this network is to produce are the clean images.": same(
+                target, noisy - images
+            ),
+            "the targets are noisy as well. The target is what the network is to produce: the clean images.": (
+                abs(np.mean(target - images)) < 0.1 and correlation > 0.9
+            ),
+            "the targets are not the clean images, untouched.": True,
+        }
+    )
 
 
 def _check_noise(noisy: np.ndarray, images: np.ndarray, sd: float) -> None:
     """Raise NotYet unless ``noisy`` is ``images`` plus normal noise, clipped."""
-    if np.mean(np.isclose(noisy, images, atol=1e-6)[(images > 0) & (images < 1)]) > 0.01:
-        raise NotYet(
-            "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another denoising "
-            "task: add Gaussian noise to every pixel, with the standard deviation noise_sd."
-        )
+    untouched = np.isclose(noisy, images, atol=1e-6)[(images > 0) & (images < 1)]
     inside = (images > 0.3) & (images < 0.7) & (noisy > 0) & (noisy < 1)
-    if inside.mean() < 0.1:
-        raise NotYet(
+    refuse(
+        {
+            "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another denoising "
+            "task: add Gaussian noise to every pixel, with the standard deviation noise_sd.": untouched.mean() > 0.01,
             f"nearly all pixels are 0 or 1 after clipping: the noise is much stronger than noise_sd = {sd:.3f}. Are "
-            "pixels taken to run to 255?"
-        )
+            "pixels taken to run to 255?": inside.mean() < 0.1,
+        }
+    )
     noise = np.where(inside, noisy - images, np.nan) / sd
-    shared = sharing(noise, IMAGE_AXES)
-    if shared:
-        raise NotYet(shared)
+    check_independent(noise, IMAGE_AXES)
     if np.all(noisy - images > -1e-5, where=images < 1):
         raise NotYet(
             "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which method "
@@ -210,18 +208,18 @@ def uniform_codes(call, rng):
 
 
 def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
-    if np.isin(np.float32(output), codes).mean() > 0.5:
-        raise NotYet(
+    refuse(
+        {
             "these are rows of `codes`, drawn again. They decode to images that you have already; the exercise is "
-            "about the space between them."
-        )
-    if np.array_equal(output, np.round(output)):
-        raise NotYet("the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?")
+            "about the space between them.": np.isin(np.float32(output), codes).mean() > 0.5,
+            "the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?": np.all(
+                output == np.round(output)
+            ),
+        }
+    )
     low, high = np.float64((codes.min(axis=0), codes.max(axis=0)))
     own = (output - output.mean(axis=0)) / (output.std(axis=0) + 1e-9)
-    shared = sharing(own, ("rows", "dimensions"))
-    if shared:
-        raise NotYet(shared)
+    check_independent(own, ("rows", "dimensions"))
     for bounds, words in BOUNDS.items():
         one, other = evaluate(bounds, low=low, high=high)
         share = (output - np.minimum(one, other)) / np.abs(other - one)

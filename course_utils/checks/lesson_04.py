@@ -8,9 +8,9 @@ import tensorflow_probability as tfp
 import tf_keras as keras
 
 from course_utils.checks.bound import examine_bound, kl_of_normals
-from course_utils.checks.calling import NotYet, check_shape
+from course_utils.checks.calling import NOTHING, NotYet, check_shape, refuse
 from course_utils.checks.judging import exercise
-from course_utils.checks.noise import chance_bound, check_fresh, sharing
+from course_utils.checks.noise import chance_bound, check_fresh, check_independent
 from course_utils.checks.reading import read
 from course_utils.checks.values import evaluate
 
@@ -54,16 +54,17 @@ IMAGE_AXES = ("images", "rows", "columns", "channels")
 
 
 def _check_values(output: np.ndarray, images: np.ndarray) -> None:
-    if not output.any():
-        raise NotYet("not started yet? The function returns zeros only.")
-    if np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images):
-        raise NotYet("these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.")
     values = np.unique(output)
-    if len(values) > 2 or values[0] != 0 or values[-1] not in (1, 255):
-        raise NotYet(
+    refuse(
+        {
+            NOTHING: not output.any(),
+            "these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.": (
+                np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images)
+            ),
             f"the values run from {values[0]:.3g} to {values[-1]:.3g}, {len(values)} different ones, and only 0 and 1 "
-            "belong there."
-        )
+            "belong there.": len(values) > 2 or values[0] != 0 or values[-1] not in (1, 255),
+        }
+    )
 
 
 INVERTED = "the draws are inverted: a light pixel becomes 0. "
@@ -71,25 +72,20 @@ INVERTED = "the draws are inverted: a light pixel becomes 0. "
 
 def _check_independent(ones: np.ndarray, grey: np.ndarray, flat: np.ndarray) -> None:
     """Of what is 1 of ``grey`` images, and of images of one grey throughout."""
-    if np.array_equal(ones, grey > 0):
-        raise NotYet(
-            "the images are not scaled: a uint8 pixel of 1 is already larger than every number in [0, 1), so "
-            "everything lit becomes one."
-        )
-    if np.array_equal(~ones, grey > 0):
-        raise NotYet(f"{INVERTED}And the images are not scaled: every pixel but 0 becomes 0.")
     inverted = bool(ones[grey > 191].mean() < ones[grey < 64].mean())
-    if flat.all() or not flat.any():
-        raise NotYet(
+    threshold = flat.all() or not flat.any()
+    refuse(
+        {
+            "the images are not scaled: a uint8 pixel of 1 is already larger than every number in [0, 1), so "
+            "everything lit becomes one.": np.array_equal(ones, grey > 0),
+            f"{INVERTED}And the images are not scaled: every pixel but 0 becomes 0.": np.array_equal(~ones, grey > 0),
             "two slips: a light pixel becomes 0, so the comparison points the wrong way, and a fixed threshold is no "
-            "draw. Compare each pixel with a uniform number of its own."
-            if inverted
-            else "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be "
-            "one in 39% of the draws."
-        )
-    shared = sharing(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES)
-    if shared:
-        raise NotYet(INVERTED * inverted + shared)
+            "draw. Compare each pixel with a uniform number of its own.": threshold and inverted,
+            "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be one in "
+            "39% of the draws.": threshold,
+        }
+    )
+    check_independent(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES, INVERTED * inverted)
 
 
 PROBABILITIES = {
@@ -126,16 +122,14 @@ def _check_shares(ones: np.ndarray, images: np.ndarray) -> None:
             "8, 72, 136, 200."
         )
     black, white = ones[images == 0], ones[images == 255]
-    if black.any():
-        raise NotYet(
+    refuse(
+        {
             f"{black.mean():.2%} of the black pixels become 1, and none may: a pixel of 0 is lit with probability 0. "
-            "The comparison is off by one level of grey, or <= stands for <."
-        )
-    if not white.all():
-        raise NotYet(
+            "The comparison is off by one level of grey, or <= stands for <.": black.any(),
             f"{1 - white.mean():.2%} of the white pixels become 0, and none may: 255 / 255 is 1. Are the images "
-            "divided by 256?"
-        )
+            "divided by 256?": not white.all(),
+        }
+    )
 
 
 @exercise(
@@ -243,8 +237,7 @@ FACTORS = {  # of the models' losses and mean KLs
 
 def _name_factor(outputs: np.ndarray, seen: np.ndarray) -> None:
     """Raise NotYet unless the outputs are losses / kl; a row of ``seen`` a model."""
-    if not outputs.any():
-        raise NotYet("not started yet? The function returns zeros only.")
+    refuse({NOTHING: not outputs.any()})
     names = dict(zip(("losses", "stale", "kl", "reversed_kl", "standard", "number"), seen.T, strict=True))
     candidates = [(0.5 * bool(w), w, [evaluate(f, batch=BATCH, **names)]) for f, w in FACTORS.items()]
     sizes = {"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES}

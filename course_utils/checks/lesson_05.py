@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
-from course_utils.checks.calling import NotYet, check_shape
+from course_utils.checks.calling import NOTHING, NotYet, check_shape, refuse
 from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
@@ -134,22 +134,23 @@ def _check_grid(output: np.ndarray, number: int) -> None:
     values = [np.unique(np.round(column, 5)) for column in output.T]
     even = all(map(_equally_spaced, values))
     scale = [s for s in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5)) if _is_grid(output / s, quantiles)]
-    for words, wrong in {
-        "not started yet? The function returns zeros only.": not output.any(),
-        "these are not all pairs: both coordinates run together, along the diagonal.": np.allclose(*output.T),
-        "the values are the quantiles, but these are not all pairs of them: some come twice, some never.": all(
-            len(v) == number and np.allclose(v, quantiles, atol=2e-3) for v in values
-        ),
-        f"every code is the right one times {sum(scale):.3g}, and N(0, 1) has a spread of 1.": scale,
-        "these are uniform quantiles, not pushed through the inverse of the normal's distribution function. They lie "
-        "in (0, 1): three quarters of the code plane are never shown.": even and 0 <= output.min() < output.max() <= 1,
-        "the codes have equal spacing. The prior does not: space the probabilities equally, and the codes crowd where "
-        "the prior is dense.": even,
-        "the codes are normal quantiles, but not at (i + 0.5) / number: the slices do not all hold the same "
-        "probability.": all(_equally_spaced(ndtr(v)) for v in values),
-    }.items():
-        if wrong:
-            raise NotYet(words)
+    refuse(
+        {
+            NOTHING: not output.any(),
+            "these are not all pairs: both coordinates run together, along the diagonal.": np.allclose(*output.T),
+            "the values are the quantiles, but these are not all pairs of them: some come twice, some never.": all(
+                len(v) == number and np.allclose(v, quantiles, atol=2e-3) for v in values
+            ),
+            f"every code is the right one times {sum(scale):.3g}, and N(0, 1) has a spread of 1.": scale,
+            "these are uniform quantiles, not pushed through the inverse of the normal's distribution function. They "
+            "lie in (0, 1): three quarters of the code plane are never shown.": even
+            and 0 <= output.min() < output.max() <= 1,
+            "the codes have equal spacing. The prior does not: space the probabilities equally, and the codes crowd "
+            "where the prior is dense.": even,
+            "the codes are normal quantiles, but not at (i + 0.5) / number: the slices do not all hold the same "
+            "probability.": all(_equally_spaced(ndtr(v)) for v in values),
+        }
+    )
     raise NotYet(
         f"the first coordinate has {len(values[0])} values from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; "
         f"the quantiles of {number} equal slices run from {quantiles[0]:.3f} to {quantiles[-1]:.3f}, in all pairs."
