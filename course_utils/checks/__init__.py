@@ -16,7 +16,7 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_05.py``   ``log_likelihood``, ``prior_grid``, ``interpolate``
 ``lesson_06.py``   ``fitted_covariance``
 ``lesson_07.py``   ``importance_weighted``, ``free_bits``
-``judging.py``     from a function to one printed line, within a time limit
+``judging.py``     ``exercise``: from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
 ``values.py``      one right value: its terms, and what stands in place of its arguments
 ``reading.py``     what enters with which factor: a fit of what is usual, in words

@@ -94,15 +94,11 @@ class Bound(NamedTuple):
 
 
 INVERTED = "the images are inverted (1 - x) in the likelihood: the ones are scored with the probability of a zero."
-OTHERS = (
-    "codes and images belong to different rows: an image is scored at the code of another. Has one of the two been "
-    "shuffled or reversed?"
-)
+OTHERS = "codes and images belong to different rows: has one of the two been shuffled or reversed?"
 STANDARD = "the prior is taken for N(0, I), and this one is not: the KL is that from `vae.prior`."
 LOG_LIKELIHOODS = {  # the right one, and what is taken for it
     "log_likelihood": "",
-    "twice": "the sigmoid is applied twice: the decoder's distribution has its own, and probabilities are no logits. "
-    "Ask the distribution for `log_prob`.",
+    "twice": "the sigmoid is applied twice: the decoder's distribution has its own. Ask it for `log_prob`.",
     "inverted": INVERTED,
     "others": OTHERS,
 }

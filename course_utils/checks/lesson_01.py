@@ -46,13 +46,11 @@ PSNR = Values(
         f"-10 * log10({MSE} * len(images))": SUM,
         "-10 * log10(mean(abs(images - originals)))": "You average the absolute error. PSNR is about the squared one, "
         "which counts one large error more than many small ones.",
-        "-20 * log10(abs(mean(images - originals)))": "The errors are averaged before they are squared: errors of both "
-        "signs then cancel.",
+        "-20 * log10(abs(mean(images - originals)))": "The errors are averaged before they are squared: signs cancel.",
         "-10 * log10(var(images - originals))": "This is the variance of the error: the squared error counts its mean.",
         "-10 * log10(max((images - originals)**2))": "This is the largest error: take the mean of all.",
         "-10 * log10(median((images - originals)**2))": "This is the median of the squared errors: take the mean.",
-        f"10 * log10(255**2 / {MSE})": "The peak is 255 in your formula, and these images end at 1: you are 48.1 dB "
-        "too high.",
+        f"10 * log10(255**2 / {MSE})": "The peak is 255 in your formula, and these images end at 1: 48.1 dB too much.",
         f"10 * log10(max(originals)**2 / {MSE})": PEAK,
         f"10 * log10(max(images)**2 / {MSE})": PEAK,
         f"10 * log10(ptp(originals)**2 / {MSE})": PEAK,
@@ -66,10 +64,8 @@ PSNR = Values(
     },
     words={
         "-1": "The minus is missing: a better image must get more decibels, and yours gets fewer.",
-        "2": "The factor 20 belongs to the root of the error, 10 to the squared error. Yours is twice the PSNR: a good "
-        "model would look perfect.",
-        "1/2": "This is half of the PSNR: is there a root of the mean squared error inside 10 log10? With a factor of "
-        "10 the error stays squared.",
+        "2": "The factor 20 belongs to the root of the error, 10 to the squared error: yours is twice the PSNR.",
+        "1/2": "This is half of the PSNR: is there a root of the mean squared error inside 10 log10?",
         "ln 10": "This is the natural logarithm, and decibels use log10: your values are 2.3 times too large.",
         "1/10": "The factor 10 is missing: these are bels.",
         "ln 10/10": "The factor 10 is missing, and the logarithm is natural: decibels use log10.",

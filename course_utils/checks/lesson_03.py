@@ -85,8 +85,7 @@ SCALES = {  # what the noise is multiplied by
     "exp(-log_variance / 2)": "the sign in the exponential is wrong: the noise is divided by the standard deviation.",
     "exp(-log_variance)": "the noise is divided by the variance.",
     "exp(log_variance / 4)": "the root is taken twice: the noise is multiplied by the root of the standard deviation.",
-    "log_variance": "the log variance is used as the standard deviation. It may be negative: it needs an exponential, "
-    "and a half.",
+    "log_variance": "the log variance is used as the standard deviation: it needs an exponential, and a half.",
     "sqrt(abs(log_variance))": "you take the square root of the log variance. The root belongs to the variance.",
 }
 LOCATIONS = {  # what it is added to
@@ -248,8 +247,7 @@ def _check_mean(estimates: np.ndarray, mean: np.ndarray, sd: np.ndarray, number:
 
 AVERAGED = {  # what the estimates average, but for a factor
     "2 * mean": "",
-    "2 * mean * sd": "You divide by the standard deviation, and the score of a normal divides by its variance: try sd "
-    "= 2.",
+    "2 * mean * sd": "You divide by the standard deviation, and the score divides by the variance: try sd = 2.",
     "2 * mean * sd**2": "You do not divide by the variance: the score of a normal is (z - mean) / sd^2.",
     "2 * mean * sd**4": "You multiply by the variance, and the score divides by it.",
     "2 * mean / sd": "You divide by sd^3: the score of a normal divides by its variance.",

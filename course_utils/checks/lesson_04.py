@@ -91,12 +91,9 @@ def _check_independent(ones: np.ndarray, grey: np.ndarray, flat: np.ndarray) -> 
 PROBABILITIES = {
     "grey / 255": "",
     "1 - grey / 255": f"{INVERTED}Which way must the comparison with the uniform number point?",
-    "grey / max(grey, axis=(1, 2, 3), keepdims=True)": "each image is divided by its own maximum, and the largest grey "
-    "is 255 in any image.",
-    "grey / max(grey)": "the images are divided by their maximum, and the largest grey is 255 whatever these images "
-    "hold.",
-    "0.5 + 0 * grey": "a pixel is one with half the probability, or with a fixed one, whatever its grey: compare with "
-    "the grey value.",
+    "grey / max(grey, axis=(1, 2, 3), keepdims=True)": "each image is divided by its own maximum, not by 255.",
+    "grey / max(grey)": "the images are divided by their maximum, and 255 is that of any image.",
+    "0.5 + 0 * grey": "a pixel is one with a probability of a half, whatever its grey.",
     "(grey / 255) ** 2": "the grey is squared before the draw.",
     "sqrt(grey / 255)": "a root of the grey is taken before the draw.",
     "sigmoid(grey / 255)": "the grey value goes through a sigmoid: it is a probability already.",

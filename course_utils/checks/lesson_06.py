@@ -62,15 +62,13 @@ def _covariance(ddof: int) -> Values:
             MEANS: {
                 "mean.T @ mean / len(mean)": ORIGIN,
                 "mean.T @ mean / (len(mean) - 1)": ORIGIN,
-                "diag(variance(mean))": "Only the diagonal is there: the dimensions of the codes go together, and that "
-                "is what makes a face.",
+                "diag(variance(mean))": "Only the diagonal is there, and the dimensions of the codes go together.",
                 "correlation(covariance(mean))": "These are correlations: the means were divided by their spread.",
                 "diag(sqrt(variance(mean)))": "Of the means, standard deviations stand where variances belong.",
                 "abs(covariance(mean))": "Absolute values of the covariances are taken.",
             },
             SPREADS: {
-                "diag(average(sd)**2)": "The mean of the standard deviations is squared. The mean of their squares is "
-                "larger: square first.",
+                "diag(average(sd)**2)": "The mean of the standard deviations is squared: square first.",
                 "average(sd**2) + 0 * eye": "The posterior variance is added to every entry. The dimensions of a "
                 "posterior are independent: it belongs on the diagonal, `np.diag`.",
                 "mean_of(sd**2) + 0 * eye": "One mean variance is added to every entry: it belongs on the diagonal.",

@@ -45,15 +45,12 @@ IMPORTANCE_WEIGHTED = Values(
         },
     },
     mistakes={
-        "mean(log_weights, axis=0)": "this is the mean of the logarithms: the ELBO from k draws. The logarithm comes "
-        "last, after the mean.",
+        "mean(log_weights, axis=0)": "the logarithm comes before the mean: the ELBO from k draws.",
         "max(log_weights, axis=0)": "this is the log of the largest weight alone, and all k count.",
         f"{SUMMED} / k": "the log of the summed weights is divided by k. Divide the sum: that subtracts log k.",
         f"exp({SUMMED}) / k": "this is the mean of the weights, and its logarithm is asked for.",
-        "log(abs(mean(log_weights, axis=0)))": "the log weights are averaged as if they were weights: log of their "
-        "mean does not exist, they are negative.",
-        "median(log_weights, axis=0)": "this is the median of the log weights, and the log of their mean weight is "
-        "asked for.",
+        "log(abs(mean(log_weights, axis=0)))": "the log weights are averaged as if they were weights.",
+        "median(log_weights, axis=0)": "this is the median of the log weights, not the log of their mean.",
         "log_weights[0]": "this is the first draw alone: the ELBO at one z.",
     },
 )
@@ -102,9 +99,7 @@ FREE_BITS = Values(
         "mean(maximum(of_images(kl), floor))": OF_THE_SUM,
         "mean(maximum(of_images(kl), d * floor))": OF_THE_SUM,
         "sum(each(kl) + floor)": "the floor is added to every dimension, and those above it get nothing more.",
-        "sum(maximum(mean(kl, axis=1), floor))": "the mean runs over the dimensions, and the floor over the images: "
-        "the other way round.",
-        "sum(where(each(kl) > floor, each(kl), 0))": "dimensions below the floor count nothing here, and they count "
-        "the floor.",
+        "sum(maximum(mean(kl, axis=1), floor))": "the mean runs over the dimensions: the other way round.",
+        "sum(where(each(kl) > floor, each(kl), 0))": "dimensions below the floor count nothing, not the floor.",
     },
 )
