@@ -153,16 +153,20 @@ def _name(calls: list[Seen], from_p: bool) -> None:
     for right in (ratio, each(f"{MEAN} + mean(exp(log_p - log_q)) - 1")):
         if np.all(np.abs(outputs - right) < 1e-4 * np.abs(right) + 2e-5 * size) and not from_p:
             return
-    first, negated = "", "The sign is wrong: the negated divergence. A KL is never negative."
-    if from_p:
-        first = "the samples come from p, and q is the one that you average under. "
-        negated = "This is the reversed divergence, KL(p||q). Draw from q, and put log q first."
     candidates = [(0, "", [ratio]), (0, "", [log_q, -log_p])]
     candidates += [(0.5, words, [each(formula)]) for formula, words in ESTIMATES.items()]
     candidates += [(1.5, f"{w} And it is summed, not averaged.", [number * each(f)]) for f, w in ESTIMATES.items()]
+    first = ""
+    if from_p:
+        first = "the samples come from p, and q is the one that you average under. "
+        words = "this is the reversed divergence, KL(p||q). Draw from q, and put log q first."
+        candidates = [
+            (0, words, [-ratio]),
+            (0, "so this is not KL(q||p) but minus the other one.", [ratio]),
+            *candidates,
+        ]
+    negated = "The sign is wrong: the negated divergence. A KL is never negative."
     words = read(outputs, ["log q", "log p"], candidates, {"-1": negated}, {})
-    if words == "" and from_p:
-        words = "So this is not KL(q||p) but minus the other one."
     if words:
         raise NotYet(first + words)
     worst = int(np.argmax(np.abs(outputs - ratio)))
