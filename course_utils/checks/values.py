@@ -6,6 +6,7 @@ argument (its square, its root, its logarithm, nothing at all, another argument)
 with the fewest slips is told.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -39,9 +40,14 @@ NAMES |= {
 }
 
 
+@functools.cache
+def _compiled(formula: str):
+    return compile(formula, "formula", "eval")
+
+
 def evaluate(formula: str, **names):
     """The value of a formula in ``NAMES`` and these names."""
-    return eval(formula, NAMES, names)
+    return eval(_compiled(formula), NAMES, names)
 
 
 @dataclass
