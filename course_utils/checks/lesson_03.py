@@ -28,7 +28,7 @@ def reparameterize(call, rng):
     """
     mean, log_variance = _encoded(rng, FIRST_BATCH)
     # Many images, but few where they are drawn one at a time: a draw from a loop takes a millisecond and more.
-    if not call.loops(*((mean[:n], log_variance[:n]) for n in (12, 60)), more=48):
+    if not call.loops(*((mean[:n], log_variance[:n]) for n in (12, 36)), more=24):
         mean, log_variance = _encoded(rng, 15_000)
     _check_draw(call, mean, log_variance)
     _check_gradient(call.function, mean[:7], log_variance[:7])
@@ -187,7 +187,7 @@ def score_gradient(call, rng):
     kinds = [(sign * rng.uniform(1.0, 1.3), sd) for sd in rng.uniform([0.55, 1.4], [0.65, 1.8]) for sign in (1, -1)]
     kinds = [(np.float32(mean), np.float32(sd)) for mean, sd in kinds]
     check_shape(call(*kinds[0], FEW).shape, (), {"number": FEW})
-    number, calls = (FEW, 10) if call.loops((*kinds[0], 10), (*kinds[0], 60), more=50) else (MANY, 12)
+    number, calls = (FEW, 10) if call.loops((*kinds[0], 5), (*kinds[0], 30), more=25) else (MANY, 12)
     estimates = np.array([[float(call(*kind, number)) for _ in range(calls)] for kind in kinds])
     call.finite(estimates)
     if not estimates.any():
