@@ -17,9 +17,10 @@ right answer, and the mistakes that its check knows by name.
 ``lesson_06.py``   ``fitted_covariance``, ``attribute_direction``
 ``lesson_07.py``   ``importance_weighted``, ``free_bits``
 ``lesson_a1.py``   ``log_det_jacobian``, of appendix A1
-``judging.py``     from a function to one printed line, within a time limit
+``judging.py``     ``exercise``: from a function to one printed line, within a time limit
 ``calling.py``     calling it safely, reading arrays and shapes
-``values.py``      one right value: its terms, and the factors they enter with
+``values.py``      one right value: its terms, and what stands in place of its arguments
+``reading.py``     what enters with which factor: a fit of what is usual, in words
 ``noise.py``       draws: fresh, independent, and of the right law?
 ``recording.py``   distributions that remember the draws they are asked about
 ``estimating.py``  an estimate of a KL against its own draws (lesson 02, exercise 2)

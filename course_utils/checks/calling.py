@@ -20,6 +20,16 @@ class NotYet(Exception):
     """What is wrong with the learner's function, in words."""
 
 
+def refuse(problems: dict[str, bool]) -> None:
+    """Raise NotYet with the first of the sentences that is true."""
+    for words, true in problems.items():
+        if true:
+            raise NotYet(words)
+
+
+NOTHING = "not started yet? The function returns zeros only."
+
+
 @dataclass
 class Call:
     """A learner's function: called with copies, read as arrays, and every error turned into ``NotYet``.
@@ -27,7 +37,6 @@ class Call:
     Args:
         arguments: names of what the function gets.
         tensors: whether arrays are handed in as TensorFlow tensors; ``numpy_too`` whether arrays will do as well.
-        kinds: NumPy's letters of the dtypes that are numbers here.
         parts: how many arrays the function returns.
         error_hint: what to add to an error whose text holds the first.
         nan_hint: what to add where NaN or infinity comes back.
@@ -37,7 +46,6 @@ class Call:
     arguments: tuple[str, ...]
     tensors: bool = True
     numpy_too: bool = True
-    kinds: str = "fiu"
     parts: int = 1
     error_hint: tuple[str, str] = ("", "")
     nan_hint: str = "Look for the logarithm or the square root of a negative number, or a division by zero"
@@ -47,10 +55,10 @@ class Call:
         """What the function makes of the inputs: an array, or a tuple of ``parts`` arrays."""
         value = self._value(inputs)
         if self.parts == 1 or value is None or value is Ellipsis:
-            return _array(value, self.kinds)
+            return _array(value)
         if not isinstance(value, tuple | list) or len(value) != self.parts:
             raise NotYet(f"{self.parts} arrays are asked for, in one `return` with a comma between them.")
-        return tuple(_array(part, self.kinds) for part in value)
+        return tuple(_array(part) for part in value)
 
     def loops(self, small: tuple, large: tuple, more: int) -> bool:
         """Whether the function makes one number at a time: a Python call and more for each of ``more`` further numbers.
@@ -119,37 +127,33 @@ def _raised(error: BaseException, function: Callable) -> str:
     return f"the function raises {type(error).__name__}{place}: {text}"
 
 
-def _array(value, kinds: str) -> np.ndarray:
+def _array(value) -> np.ndarray:
     """What the function returned as an array of numbers."""
-    if value is None:
-        raise NotYet(
+    kind = type(value).__name__
+    refuse(
+        {
             "the function returns nothing: is there a `return`? A tape returns None as gradient where it has not "
-            "watched the tensor."
-        )
-    if value is Ellipsis:
-        raise NotYet("not started yet: the function returns `...`. Put your code in its place.")
-    if "KerasTensor" in type(value).__name__ or tf.is_symbolic_tensor(value):
-        raise NotYet(
+            "watched the tensor.": value is None,
+            "not started yet: the function returns `...`. Put your code in its place.": value is Ellipsis,
             "the function returns a symbolic Keras tensor, a placeholder without values. Compute with the arguments "
-            "that it is handed, not with `keras.Input` or a layer's `.output`."
-        )
-    if isinstance(value, tfd.Distribution):
-        raise NotYet("the function returns a distribution, not numbers. Which of its methods gives what is asked for?")
-    if callable(value) and not tf.is_tensor(value):
-        raise NotYet("the function returns a function, not numbers. Are the parentheses of a call missing?")
-    if isinstance(value, str | bytes | dict | set):
-        raise NotYet(f"the function returns a {type(value).__name__}, not numbers.")
-    if isinstance(value, tuple):
-        raise NotYet(f"the function returns a tuple of {len(value)}, and one array or number is asked for.")
+            "that it is handed, not with `keras.Input` or a layer's `.output`.": "KerasTensor" in kind
+            or tf.is_symbolic_tensor(value),
+            "the function returns a distribution, not numbers. Which of its methods gives what is asked for?": (
+                isinstance(value, tfd.Distribution)
+            ),
+            "the function returns a function, not numbers. Are the parentheses of a call missing?": callable(value)
+            and not tf.is_tensor(value),
+            f"the function returns a {kind}, not numbers.": isinstance(value, str | bytes | dict | set),
+            "the function returns a tuple, and one array or number is asked for.": isinstance(value, tuple),
+        }
+    )
     try:
-        if tf.is_tensor(value) and value.dtype == tf.bfloat16:
-            value = tf.cast(value, tf.float32)
         array = np.asarray(value)
     except Exception as error:
         raise NotYet(f"what the function returns is no array: {str(error).splitlines()[0][:120]}") from error
     if array.dtype.kind == "V":  # NumPy's view of bfloat16
         array = array.astype(np.float32)
-    if array.dtype.kind not in kinds:
+    if array.dtype.kind not in "fiub":
         raise NotYet(f"the function returns values of dtype {array.dtype}, and numbers are asked for: use float32.")
     return array
 
@@ -191,23 +195,20 @@ def check_shape(got: tuple, want: tuple[str, ...], axes: dict[str, int], hint: s
         return
     lost = [name for name in want if axes[name] not in got]
     kept = [name for name, size in axes.items() if name not in want and size in got]
-    if hint:
-        pass
-    elif sorted(got) == sorted(sizes):
-        hint = "The axes are in another order: transpose."
-    elif got == ():
-        hint = f"Everything was reduced to one number, the axis of {' and '.join(lost)} too: give `axis`."
-    elif tuple(size for size in got if size != 1) == sizes:
-        hint = "An axis of length 1 is left over: check `keepdims` and `newaxis`."
-    elif np.prod(got) == np.prod(sizes):
-        hint = "There are as many numbers as there should be, in another arrangement: `reshape`, or do not flatten."
-    elif lost and kept:
-        hint = f"The wrong axis was reduced: {lost[0]} is gone, and {kept[0]} is still there."
-    elif kept:
-        hint = f"The axis of {' and '.join(kept)} is still there: reduce over it."
-    elif lost and len(got) < len(sizes):
-        hint = f"The axis of {' and '.join(lost)} was reduced as well: check `axis`."
-    else:
-        hint = f"Check the length along {' and '.join(lost or want) or 'each axis'}."
+    guesses = {
+        hint: True,
+        "The axes are in another order: transpose.": sorted(got) == sorted(sizes),
+        f"Everything was reduced to one number, the axis of {' and '.join(lost)} too: give `axis`.": got == (),
+        "An axis of length 1 is left over: check `keepdims` and `newaxis`.": tuple(n for n in got if n != 1) == sizes,
+        "There are as many numbers as there should be, in another arrangement: `reshape`, or do not flatten.": (
+            np.prod(got) == np.prod(sizes)
+        ),
+        f"The wrong axis was reduced: {lost and lost[0]} is gone, and {kept and kept[0]} is still there.": lost
+        and kept,
+        f"The axis of {' and '.join(kept)} is still there: reduce over it.": kept,
+        f"The axis of {' and '.join(lost)} was reduced as well: check `axis`.": lost and len(got) < len(sizes),
+        f"Check the length along {' and '.join(lost or want) or 'each axis'}.": True,
+    }
+    hint = next(words for words, true in guesses.items() if words and true)
     wanted = _shape(sizes, axes) if want else "() (one number)"
     raise NotYet(f"the shape is {_shape(got, axes)}, expected {wanted}. {hint}")

@@ -71,28 +71,41 @@ def undisturbed() -> Iterator[None]:
             tf.config.run_functions_eagerly(eager)
 
 
-def judge(function: Callable, examine: Callable[[Call], None], insight: str, **call) -> None:
-    """Print the verdict. Never raises, but lets an interrupt from the keyboard through.
+def exercise(arguments: str, insight: str, **call) -> Callable[[Callable], Callable[[Callable], None]]:
+    """Make an exercise's public check of ``examine(call, rng)``, which raises ``NotYet`` with what is wrong.
+
+    The check takes the learner's function and prints the verdict. It never raises, but lets an interrupt from the
+    keyboard through. Its name and its docstring are those of ``examine``.
 
     Args:
-        function: the learner's.
-        examine: gets the function as a ``Call``, and raises ``NotYet`` with the words for what is wrong.
+        arguments: what the learner's function gets, as between the parentheses of its ``def``.
         insight: said after "Right.".
-        call: the fields of ``Call``.
+        call: further fields of ``Call``.
     """
-    call = Call(function, **call)
+
+    def check_of(examine: Callable) -> Callable[[Callable], None]:
+        def check(function: Callable) -> None:
+            print(_verdict(Call(function, tuple(arguments.split(", ")), **call), examine, insight))
+
+        check.__name__, check.__qualname__, check.__module__ = examine.__name__, examine.__name__, examine.__module__
+        check.__doc__ = examine.__doc__
+        return check
+
+    return check_of
+
+
+def _verdict(call: Call, examine: Callable, insight: str) -> str:
     try:
-        check_signature(function, call.arguments)
+        check_signature(call.function, call.arguments)
         with undisturbed(), time_limit(TIME_LIMIT):
-            examine(call)
-        line = " ".join(["Right.", insight, *call.notes[:1]])
+            examine(call, np.random.default_rng())
     except NotYet as problem:
-        line = f"Not yet: {problem}"
+        return f"Not yet: {problem}"
     except TooSlow:
-        line = (
+        return (
             f"Not yet: there is no verdict after {TIME_LIMIT:.0f} seconds of computing. Does a loop never end? If the "
             "function is only slow, compute with whole arrays in place of one number at a time."
         )
     except Exception as error:
-        line = f"Not yet: the check cannot read what the function returns ({type(error).__name__})."
-    print(line)
+        return f"Not yet: the check cannot read what the function returns ({type(error).__name__})."
+    return " ".join(["Right.", insight, *call.notes[:1]])

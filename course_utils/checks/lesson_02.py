@@ -1,29 +1,22 @@
 """Lesson 02, the KL divergence: exercises 1 to 3, ``monte_carlo_kl``, ``kl_normals``, ``kl_to_standard_normal``."""
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow_probability as tfp
 
 from course_utils.checks.estimating import examine_estimate
-from course_utils.checks.judging import judge
+from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
 tfd = tfp.distributions
 
 
-def kl_normals(function: Callable) -> None:
+@exercise("mean_q, sd_q, mean_p, sd_p", "Zero for q = p, and not the same as KL(p||q).")
+def kl_normals(call, rng):
     """Lesson 02, exercise 2. ``function(mean_q, sd_q, mean_p, sd_p)`` returns KL(q || p) of two normals.
 
     It gets four scalar tensors; the spreads are standard deviations. It returns one number, in nats.
     """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: KL_NORMALS.examine(call, [_normals(rng, *kind) for kind in KINDS * 3]),
-        "Zero for q = p, and not the same as KL(p||q).",
-        arguments=("mean_q", "sd_q", "mean_p", "sd_p"),
-    )
+    KL_NORMALS.examine(call, [_normals(rng, *kind) for kind in KINDS * 2])
 
 
 KINDS = [(narrow, right) for narrow in (True, False) for right in (True, False)]
@@ -43,8 +36,8 @@ DISTANCE = "(mean_q - mean_p)**2 / (2 * sd_p**2)"
 KL_NORMALS = Values(
     terms=("log(sd_p / sd_q)", "sd_q**2 / (2 * sd_p**2)", DISTANCE, "-1/2"),
     stand_ins={
-        "This is the reversed divergence, KL(p||q). Which of the two do you average under? The reversed one lets q "
-        "spread where p is not.": lambda m, s, n, t: (n, t, m, s),
+        lambda m, s, n, t: (n, t, m, s): "This is the reversed divergence, KL(p||q). Which of the two do you average "
+        "under? The reversed one lets q spread where p is not.",
     },
     other_forms={
         DISTANCE: {
@@ -69,67 +62,48 @@ KL_NORMALS = Values(
 )
 
 
-def monte_carlo_kl(function: Callable) -> None:
+@exercise(
+    "q, p, number",
+    "The estimate needs no formula, only `sample` and `log_prob`.",
+    error_hint=("KL(", "Not every pair has a formula: `sample` and `log_prob` are all you need."),
+)
+def monte_carlo_kl(call, rng):
     """Lesson 02, exercise 1. ``function(q, p, number)`` returns an estimate of KL(q || p) from ``number`` draws.
 
     It gets two TFP distributions of scalar batch shape and an int. It returns one number, in nats. The draws that it
     hands to ``log_prob`` are looked at, so the closed form does not pass.
     """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: examine_estimate(call, [pair(rng) for pair in PAIRS], _near(rng)),
-        "The estimate needs no formula, only `sample` and `log_prob`.",
-        arguments=("q", "p", "number"),
-        error_hint=("KL(", "Not every pair has a formula: `sample` and `log_prob` are all you need."),
-    )
+    examine_estimate(call, _pairs(rng))
 
 
-def _one_dimension(narrow):
-    """q narrower than p and to its left, or wider and to its right."""
+def _pairs(rng) -> list[tuple]:
+    """q narrower than p and to its left; wider, to its right; three dimensions; a pair whose KL TFP does not know.
 
-    def pair(rng):
-        sds = np.float32(rng.uniform([0.5, 1.3], [0.8, 1.8]))
-        sd_q, sd_p = sds if narrow else sds[::-1]
-        return tfd.Normal(0.3, sd_q), tfd.Normal(np.float32(0.3 + (1 if narrow else -1) * rng.uniform(0.5, 1)), sd_p)
-
-    return pair
-
-
-def _near(rng):
-    """So near that estimates are negative as often as not: an absolute value shows."""
-    return tfd.Normal(0.3, 1.0), tfd.Normal(np.float32(0.3 + rng.uniform(0.04, 0.06)), 1.0)
-
-
-def _three_dimensions(rng):
-    sds = np.float32(rng.uniform(0.7, 1.5, 3))
+    The last two are so near each other that estimates are negative as often as not: an absolute value shows.
+    """
+    narrow, wide, any_sd = np.float32(rng.uniform([0.5, 1.3, 0.6], [0.8, 1.8, 1.2]))
+    left, right, near = np.float32(rng.uniform([-0.7, 0.8, 0.34], [-0.2, 1.3, 0.36]))
+    means, sds = np.float32([[0.3, -0.2, 0.1], [1, 0, -0.5]]), np.float32([[1, 0.9, 1.1], rng.uniform(0.7, 1.5, 3)])
     return [
-        tfd.Independent(tfd.Normal(np.float32(mean), sd), 1)
-        for mean, sd in (([0.3, -0.2, 0.1], np.float32([1, 0.9, 1.1])), ([1, 0, -0.5], sds))
+        (tfd.Normal(0.3, narrow), tfd.Normal(right, wide)),
+        (tfd.Normal(0.3, wide), tfd.Normal(left, narrow)),
+        tuple(tfd.Independent(tfd.Normal(*one), 1) for one in zip(means, sds, strict=True)),
+        (tfd.Normal(0.3, any_sd), tfd.Laplace(0.8, 1.0)),
+        (tfd.Normal(0.3, 1.0), tfd.Normal(near, 1.0)),
     ]
 
 
-def _without_formula(rng):
-    """TFP knows no KL of this pair."""
-    return tfd.Normal(0.3, np.float32(rng.uniform(0.6, 1.2))), tfd.Laplace(0.8, 1.0)
-
-
-PAIRS = [_one_dimension(True), _one_dimension(False), _three_dimensions, _without_formula]
-
-
-def kl_to_standard_normal(function: Callable) -> None:
+@exercise(
+    "mean, log_variance",
+    "Nats for each image, summed over the latent dimensions.",
+    nan_hint="A log variance may be negative, so no logarithm or root of it can be taken",
+)
+def kl_to_standard_normal(call, rng):
     """Lesson 02, exercise 3. ``function(mean, log_variance)`` returns KL(N(mean, exp(log_variance)) || N(0, I)).
 
     It gets two tensors ``(batch, latent_dim)``. It returns one value for each image, ``(batch,)``, in nats.
     """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: KL_TO_STANDARD_NORMAL.examine(call, [encoded(rng, 2) for _ in range(4)]),
-        "Nats for each image, summed over the latent dimensions.",
-        arguments=("mean", "log_variance"),
-        nan_hint="A log variance may be negative, so no logarithm or root of it can be taken",
-    )
+    KL_TO_STANDARD_NORMAL.examine(call, [encoded(rng, 2) for _ in range(4)])
 
 
 SIZES = {"batch": 11, "latent_dim": 5}
@@ -142,12 +116,13 @@ def encoded(rng, number: int) -> tuple[np.ndarray, ...]:
     return *others, log_variance
 
 
-TAKEN_FOR = {  # with what stands in the place of the last argument
-    "The log variance is taken for the standard deviation. It may be negative: it needs an exponential first.": (
+TAKEN_FOR = dict.fromkeys(  # with what stands in the place of the last argument
+    (
         lambda *inputs: (*inputs[:-1], 2 * np.log(inputs[-1] + 0j)),
         lambda *inputs: (*inputs[:-1], np.log(inputs[-1] ** 2)),
     ),
-}
+    "The log variance is taken for the standard deviation. It may be negative: it needs an exponential first.",
+)
 TAKEN_WORDS = {
     "ln(log_variance)": "The log variance is taken for the variance. A variance is positive: use `exp`.",
     "2 log_variance": "The log variance is taken for the log standard deviation: ln(variance) is 2 ln(sd) already.",
@@ -158,7 +133,6 @@ TAKEN_WORDS = {
 KL_TO_STANDARD_NORMAL = Values(
     terms=("mean**2 / 2", "exp(log_variance) / 2", "-1/2", "-log_variance / 2"),
     over=lambda values: values.sum(axis=-1),
-    axes=lambda *inputs: SIZES,
     shape=("batch",),
     sizes=SIZES,
     stand_ins=TAKEN_FOR,

@@ -7,26 +7,31 @@ import numpy as np
 import tensorflow as tf
 
 from course_utils.checks.calling import Call, NotYet, check_shape
-from course_utils.checks.judging import judge
+from course_utils.checks.judging import exercise
 from course_utils.checks.lesson_02 import SIZES, TAKEN_FOR, TAKEN_WORDS, encoded
-from course_utils.checks.noise import check_fresh, constant_along, law_of, looks_standard_normal, sharing
-from course_utils.checks.values import NAMES, Values
+from course_utils.checks.noise import check_fresh, check_independent, constant_along, law_of, looks_standard_normal
+from course_utils.checks.reading import factor_words, products
+from course_utils.checks.values import Values, evaluate
 
 
-def reparameterize(function: Callable) -> None:
+@exercise(
+    "mean, log_variance",
+    "The right spread, and gradients to both.",
+    numpy_too=False,
+    nan_hint="Is there a square root or a logarithm of the log variance? It may be negative: exponential first",
+)
+def reparameterize(call, rng):
     """Lesson 03, exercise 1. ``function(mean, log_variance)`` returns one draw of z for each image, with gradients.
 
     It gets two tensors ``(batch, latent_dim)``. It returns a tensor of the same shape, from N(mean, exp(log_variance)),
     and the gradient reaches both.
     """
-    judge(
-        function,
-        _examine_draw,
-        "The right spread, and gradients to both.",
-        arguments=("mean", "log_variance"),
-        numpy_too=False,
-        nan_hint="Is there a root or a logarithm of the log variance, which may be negative",
-    )
+    mean, log_variance = _encoded(rng, FIRST_BATCH)
+    # Many images, but few where they are drawn one at a time: a draw from a loop takes a millisecond and more.
+    if not call.loops(*((mean[:n], log_variance[:n]) for n in (12, 36)), more=24):
+        mean, log_variance = _encoded(rng, 15_000)
+    _check_draw(call, mean, log_variance)
+    _check_gradient(call.function, mean[:7], log_variance[:7])
 
 
 FIRST_BATCH = 300
@@ -34,16 +39,6 @@ FIRST_BATCH = 300
 
 def _encoded(rng, batch: int) -> tuple[np.ndarray, np.ndarray]:
     return tuple(v.astype(np.float32) for v in (rng.normal(0, 2, (batch, 4)), rng.uniform(-2, 1.5, (batch, 4))))
-
-
-def _examine_draw(call: Call) -> None:
-    """15,000 images, but few where they are drawn one at a time: a draw from a loop takes a millisecond and more."""
-    rng = np.random.default_rng()
-    mean, log_variance = _encoded(rng, FIRST_BATCH)
-    if not call.loops(*((mean[:n], log_variance[:n]) for n in (12, 60)), more=48):
-        mean, log_variance = _encoded(rng, 15_000)
-    _check_draw(call, mean, log_variance)
-    _check_gradient(call.function, mean[:7], log_variance[:7])
 
 
 def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
@@ -57,31 +52,20 @@ def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
             "not started, or the noise is missing: this is the mean only. A decoder fed with it is that of an ordinary "
             "autoencoder, with gaps between its codes."
         )
-    if np.array_equal(np.isnan(z), log_variance64 < 0):
-        raise NotYet(
-            "you take the square root of the log variance, which is NaN where it is negative. The root belongs to the "
-            "variance: exponential first."
-        )
     call.finite(z)
     if np.ptp((z - mean64) / sd) < 1e-3 and np.array_equal(z, call(mean, log_variance)):
         raise NotYet(
             "there is no noise: every call returns the same z, the mean and a standard deviation or a constant."
         )
     for (location, of_mean), (scale, of_sd) in itertools.product(LOCATIONS.items(), SCALES.items()):
-        names = {"mean": mean64, "log_variance": log_variance64}
-        with np.errstate(all="ignore"):
-            noise = (z - eval(location, NAMES, names)) / eval(scale, NAMES, names)
-        shared = (
-            sharing(noise, AXES)
-            if not (of_mean or of_sd) or constant_along(noise, 0) or constant_along(noise, 1)
-            else ""
-        )
-        if shared:
-            raise NotYet(f"{'two slips: ' * bool(of_mean or of_sd)}{of_mean} {of_sd} {shared}".strip())
+        where, by = (evaluate(text, mean=mean64, log_variance=log_variance64) for text in (location, scale))
+        noise, words = (z - where) / by, f"{of_mean} {of_sd}".strip()
+        if not words or constant_along(noise, 0) or constant_along(noise, 1):
+            check_independent(noise, ("images", "latent dimensions"), f"two slips: {words} " if words else "")
         # Pooled noise can fit while narrow and wide err in turn.
         if all(looks_standard_normal(half) for half in (noise[log_variance < 0], noise[log_variance >= 0])):
-            if of_mean or of_sd:
-                raise NotYet(f"{of_mean} {of_sd}".strip())
+            if words:
+                raise NotYet(words)
             check_fresh(call, (mean[:5], log_variance[:5]))
             return
     noise = (z - mean64) / sd
@@ -92,7 +76,6 @@ def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
     )
 
 
-AXES = ("images", "latent dimensions")
 SCALES = {  # what the noise is multiplied by
     "exp(log_variance / 2)": "",
     "exp(log_variance)": "you multiply the noise by the variance, not by the standard deviation.",
@@ -102,8 +85,7 @@ SCALES = {  # what the noise is multiplied by
     "exp(-log_variance / 2)": "the sign in the exponential is wrong: the noise is divided by the standard deviation.",
     "exp(-log_variance)": "the noise is divided by the variance.",
     "exp(log_variance / 4)": "the root is taken twice: the noise is multiplied by the root of the standard deviation.",
-    "log_variance": "the log variance is used as the standard deviation. It may be negative: it needs an exponential, "
-    "and a half.",
+    "log_variance": "the log variance is used as the standard deviation: it needs an exponential, and a half.",
     "sqrt(abs(log_variance))": "you take the square root of the log variance. The root belongs to the variance.",
 }
 LOCATIONS = {  # what it is added to
@@ -136,22 +118,17 @@ def _check_gradient(function: Callable, mean: np.ndarray, log_variance: np.ndarr
             raise NotYet(f"the draws have the right distribution, but the gradient with respect to {name} is wrong.")
 
 
-def log_normal_density(function: Callable) -> None:
+@exercise(
+    "z, mean, log_variance",
+    "A sum over dimensions, because independent densities multiply.",
+    nan_hint="Far out a density underflows to 0, so never take its logarithm, nor that of a negative log variance",
+)
+def log_normal_density(call, rng):
     """Lesson 03, exercise 2. ``function(z, mean, log_variance)`` returns the log density of the diagonal normal at z.
 
     It gets three tensors ``(batch, latent_dim)``. It returns ``(batch,)``, in nats.
     """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: DENSITY.examine(call, [_at(rng) for _ in range(4)]),
-        "A sum over dimensions, because independent densities multiply.",
-        arguments=("z", "mean", "log_variance"),
-        nan_hint="Far out a density underflows to 0, so never take its logarithm, nor that of a negative log variance",
-    )
-
-
-LOG_2PI = np.log(2 * np.pi)
+    DENSITY.examine(call, [_at(rng) for _ in range(4)])
 
 
 def _at(rng):
@@ -161,11 +138,18 @@ def _at(rng):
     return z, mean, log_variance
 
 
+def _log_density(z, mean, log_variance):
+    return -0.5 * (np.log(2 * np.pi) + log_variance + (z - mean) ** 2 / np.exp(log_variance))
+
+
+UNDERFLOW = (
+    "This is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to minus "
+    "infinity: stay with logarithms throughout."
+)
 DISTANCE = "-(z - mean)**2 / (2 * exp(log_variance))"
 DENSITY = Values(
     terms=("-log(2 * pi) / 2", "-log_variance / 2", DISTANCE),
     over=lambda values: values.sum(axis=-1),
-    axes=lambda *inputs: SIZES,
     shape=("batch",),
     sizes=SIZES,
     stand_ins=TAKEN_FOR,
@@ -177,11 +161,8 @@ DENSITY = Values(
         },
     },
     mistakes={
-        "This is the density, not its logarithm. In many dimensions it underflows to 0, and its logarithm to minus "
-        "infinity: stay with logarithms throughout.": (
-            lambda *inputs: np.exp(np.sum(_log_density(*inputs), axis=-1)),
-            lambda *inputs: np.sum(np.exp(_log_density(*inputs)), axis=-1),
-        ),
+        lambda *inputs: np.exp(np.sum(_log_density(*inputs), axis=-1)): UNDERFLOW,
+        lambda *inputs: np.sum(np.exp(_log_density(*inputs)), axis=-1): UNDERFLOW,
     },
     words={
         "-1": "The sign is wrong: this is minus the log density. Points near the mean must get the highest value.",
@@ -195,149 +176,98 @@ DENSITY = Values(
 )
 
 
-def _log_density(z, mean, log_variance):
-    return -0.5 * (LOG_2PI + log_variance + (z - mean) ** 2 / np.exp(log_variance))
-
-
-def score_gradient(function: Callable) -> None:
+@exercise("mean, sd, number", "The derivative of E[z^2] = mean^2 + sd^2 is 2 mean.")
+def score_gradient(call, rng):
     """Lesson 03, exercise 3. ``function(mean, sd, number)`` estimates d/dmean E[z^2] for z ~ N(mean, sd^2).
 
     It gets two scalar tensors and an int. It returns one number, the score-function estimate from ``number`` draws. Any
     other unbiased estimate from draws, of that quality, passes too.
     """
-    judge(
-        function,
-        _examine_score,
-        "The derivative of E[z^2] = mean^2 + sd^2 is 2 mean.",
-        arguments=("mean", "sd", "number"),
-    )
-
-
-FEW, MANY = 60, 10_000  # draws in a call, where they are made one at a time, and where not
-
-
-def _examine_score(call: Call) -> None:
-    """Both signs of the mean, narrow and wide. Many draws a call, unless the function makes them one at a time."""
-    rng = np.random.default_rng()
+    # Both signs of the mean, narrow and wide. Many draws a call, unless the function makes them one at a time.
     kinds = [(sign * rng.uniform(1.0, 1.3), sd) for sd in rng.uniform([0.55, 1.4], [0.65, 1.8]) for sign in (1, -1)]
     kinds = [(np.float32(mean), np.float32(sd)) for mean, sd in kinds]
     check_shape(call(*kinds[0], FEW).shape, (), {"number": FEW})
-    number, calls = (FEW, 10) if call.loops((*kinds[0], 10), (*kinds[0], 60), more=50) else (MANY, 12)
-    estimates = {kind: np.array([float(call(*kind, number)) for _ in range(calls)]) for kind in kinds}
-    for values in estimates.values():
-        call.finite(values)
-    if not any(values.any() for values in estimates.values()):
+    number, calls = (FEW, 10) if call.loops((*kinds[0], 5), (*kinds[0], 30), more=25) else (MANY, 12)
+    estimates = np.array([[float(call(*kind, number)) for _ in range(calls)] for kind in kinds])
+    call.finite(estimates)
+    if not estimates.any():
         raise NotYet("not started yet? The function returns zeros only.")
-    for i, name in enumerate(call.arguments):
-        if all(np.all(values == [*kind, number][i]) for kind, values in estimates.items()):
+    mean, sd = np.float64(kinds).T
+    for name, value in {"mean": mean, "sd": sd, "number": np.full(4, number)}.items():
+        if np.all(estimates == value[:, None]):
             raise NotYet(f"not started yet? The function returns `{name}` as it came.")
-    if all(np.ptp(values) == 0 for values in estimates.values()):
-        if all(np.allclose(values, 2 * kind[0], rtol=1e-4) for kind, values in estimates.items()):
+    if np.all(np.ptp(estimates, axis=1) == 0):
+        if np.allclose(estimates, 2 * mean[:, None], rtol=1e-4):
             raise NotYet(
                 "this is the closed form, 2 mean, without a draw. It is the value that the estimate must have on "
                 "average; the exercise asks for the estimate, which also works where there is no formula."
             )
         raise NotYet("the same number comes back on every call: nothing is drawn, or is there a fixed seed inside?")
-    _check_mean(estimates, number)
+    _check_mean(estimates, mean, sd, number)
     _check_divisor(call, kinds)
 
 
-def _variance(mean, sd) -> float:
-    """Of z^2 (z - mean) / sd^2 at one draw: its square has moments of the normal up to the sixth."""
-    mean, sd = float(mean), float(sd)
-    return mean**4 / sd**2 + 14 * mean**2 + 15 * sd**2
+FEW, MANY = 60, 10_000  # draws in a call, where they are made one at a time, and where not
 
 
-def _log_density_times(mean, sd):
-    """E[z^2 log q(z)]."""
-    return (mean**2 + sd**2) * (-np.log(sd) - 0.5 * LOG_2PI) - 0.5 * (mean**2 + 3 * sd**2)
-
-
-POWERS = {  # of sd by which the estimate is off
-    1: "you divide by the standard deviation, and the score of a normal divides by its variance: try sd = 2.",
-    2: "you do not divide by the variance: the score of a normal is (z - mean) / sd^2.",
-    4: "you multiply by the variance, and the score divides by it.",
-    -1: "you divide by sd^3: the score of a normal divides by its variance.",
-    -2: "you divide by the variance twice: sd is the standard deviation already.",
-}
-NUMBERS = {  # powers of `number`
-    1: "this is the sum over the draws, not their mean: it grows with `number`.",
-    -1: "the mean is divided by `number` once more.",
-    0.5: "the sum is divided by the root of `number`.",
-}
-SCORE_FACTORS = {
-    "the sign is wrong. For a positive mean, raising it raises E[z^2]: the gradient is positive there.": -1.0,
-    "it is twice the gradient: the score (z - mean) / sd^2 has no factor 2.": 2.0,
-    "it is half of the gradient: the score (z - mean) / sd^2 has no factor 1/2.": 0.5,
-    "these are bits: the logarithm has base 2, and the score is that of the natural one.": 1 / np.log(2),
-}
-OTHERS = {
-    "z^2 is not multiplied by the score: this estimates E[z^2] itself, not its derivative.": lambda m, sd: m**2 + sd**2,
-    "z^2 is multiplied by the log density, not by the derivative of the log density with respect to the mean.": (
-        _log_density_times
-    ),
-    "z is not squared: this is the derivative of E[z], which is 1.": lambda mean, sd: 1.0,
-    "z is cubed, and the function under the mean is z^2.": lambda mean, sd: 3 * (mean**2 + sd**2),
-    "the score alone has mean zero: multiply it by z^2, the function whose mean you differentiate.": lambda m, sd: 0.0,
-    "the score is that of sd, and the derivative is by the mean.": lambda mean, sd: 2 * sd,
-    "an absolute value is taken: for a negative mean the gradient is negative.": lambda mean, sd: 2 * np.abs(mean),
-}
-
-
-def _readings(number: int) -> list[tuple]:
-    """(slips, words, expectation) of what an estimate may average."""
-    readings = [(0.5, words, answer) for words, answer in OTHERS.items()]
-    tables = ({"": 0} | {w: p for p, w in POWERS.items()}, {"": 0} | {w: p for p, w in NUMBERS.items()})
-    for (of_sd, p), (of_n, n), (sign, c) in itertools.product(
-        *(table.items() for table in (*tables, {"": 1.0} | SCORE_FACTORS))
-    ):
-        words = [word for word in (of_sd, of_n, sign) if word]
-        readings.append(
-            (len(words), " And ".join(words), lambda m, sd, p=p, n=n, c=c: c * 2 * m * sd**p * float(number) ** n)
-        )
-    return readings
-
-
-def _check_mean(estimates: dict, number: int) -> None:
+def _check_mean(estimates: np.ndarray, mean: np.ndarray, sd: np.ndarray, number: int) -> None:
     """Raise NotYet unless the calls average 2 mean for every kind, and scatter as ``number`` draws do.
 
     Right may be 7 standard errors off, by the scatter that is right, and have three times the variance and more.
     """
-    means = np.array([values.mean() for values in estimates.values()])
-    calls = len(next(iter(estimates.values())))
-    right = np.array([2 * float(mean) for mean, _ in estimates])
-    spread = np.sqrt([_variance(*kind) / number for kind in estimates])
-    own = np.array([values.std() for values in estimates.values()])
-    gaps, errors = means - right, spread / calls**0.5
-    weights = (right / errors) ** 2
+    calls, averages, own, right = estimates.shape[1], estimates.mean(axis=1), estimates.std(axis=1), 2 * mean
+    # Of z^2 (z - mean) / sd^2 at one draw, the variance: its square has moments of the normal up to the sixth.
+    spread = np.sqrt((mean**4 / sd**2 + 14 * mean**2 + 15 * sd**2) / number)
+    gaps, errors, own_errors = averages - right, spread / calls**0.5, own / calls**0.5 + 1e-5
+    weights, excess = (right / errors) ** 2, np.mean((own / spread) ** 2)
     pooled = abs(np.sum(weights * gaps / right)) / np.sqrt(np.sum(weights))
-    if (
-        np.max(np.abs(gaps) / errors) < 7
-        and pooled < 5.5
-        and np.mean((own / spread) ** 2) < (3 if number == MANY else 5)
-    ):
+    if np.max(np.abs(gaps) / errors) < 7 and pooled < 5.5 and excess < (3 if number == MANY else 5):
         return
-    own_errors = own / calls**0.5 + 1e-5
     if np.max(np.abs(gaps) / own_errors) < 7 and np.mean(own / spread) > 1.5:
         raise NotYet(
             f"the estimates are right on average and scatter too much: with {number} draws asked for, as those of a "
-            f"{np.mean((own / spread) ** 2):.3g}th of that number do. Use all `number` draws, each of them independent "
-            "of the others."
+            f"{excess:.3g}th of that number do. Use all `number` draws, each of them independent of the others."
         )
     fits = []
-    for slips, words, answer in _readings(number):
-        expected = np.array([answer(*np.float64(kind)) for kind in estimates])
-        distance = np.max(np.abs(means - expected) / (own_errors + 1e-3 * np.abs(expected)))
-        if words and distance < 8:
-            fits.append((slips, distance, words))
+    factors = products({"draws": number}, {"root of the number": number**0.5}).items()
+    for (formula, words), (names, factor) in itertools.product(AVERAGED.items(), factors):
+        expected = factor * (evaluate(formula, mean=mean, sd=sd) + 0 * mean)
+        distance = np.max(np.abs(averages - expected) / (own_errors + 1e-3 * np.abs(expected)))
+        if distance < 8 and (words or names):
+            fits.append((len(names) + 0.5 * bool(words), distance, f"{words} {factor_words(names, FACTORS)}".strip()))
     if fits:
-        raise NotYet(min(fits)[2])
+        words = min(fits)[2]
+        raise NotYet(words[0].lower() + words[1:])
     worst = int(np.argmax(np.abs(gaps) / errors))
-    mean, sd = list(estimates)[worst]
     raise NotYet(
-        f"with mean {mean:.3f}, sd {sd:.3f} and {number} draws, the calls average {means[worst]:.4g} where "
-        f"{2 * mean:.4g} is right; chance explains a difference of at most {7 * errors[worst]:.2g}."
+        f"with mean {mean[worst]:.3f}, sd {sd[worst]:.3f} and {number} draws, the calls average {averages[worst]:.4g} "
+        f"where {right[worst]:.4g} is right; chance explains a difference of at most {7 * errors[worst]:.2g}."
     )
+
+
+AVERAGED = {  # what the estimates average, but for a factor
+    "2 * mean": "",
+    "2 * mean * sd": "You divide by the standard deviation, and the score divides by the variance: try sd = 2.",
+    "2 * mean * sd**2": "You do not divide by the variance: the score of a normal is (z - mean) / sd^2.",
+    "2 * mean * sd**4": "You multiply by the variance, and the score divides by it.",
+    "2 * mean / sd": "You divide by sd^3: the score of a normal divides by its variance.",
+    "2 * mean / sd**2": "You divide by the variance twice: sd is the standard deviation already.",
+    "mean**2 + sd**2": "z^2 is not multiplied by the score: this estimates E[z^2] itself, not its derivative.",
+    "-(mean**2 + sd**2) * (log(sd) + log(2 * pi) / 2) - (mean**2 + 3 * sd**2) / 2": "z^2 is multiplied by the log "
+    "density, not by the derivative of the log density with respect to the mean.",
+    "1": "z is not squared: this is the derivative of E[z], which is 1.",
+    "3 * (mean**2 + sd**2)": "z is cubed, and the function under the mean is z^2.",
+    "0": "The score alone has mean zero: multiply it by z^2, the function whose mean you differentiate.",
+    "2 * sd": "The score is that of sd, and the derivative is by the mean.",
+    "2 * abs(mean)": "An absolute value is taken: for a negative mean the gradient is negative.",
+}
+FACTORS = {
+    "-1": "The sign is wrong. For a positive mean, raising it raises E[z^2]: the gradient is positive there.",
+    "2": "It is twice the gradient: the score (z - mean) / sd^2 has no factor 2.",
+    "1/2": "It is half of the gradient: the score (z - mean) / sd^2 has no factor 1/2.",
+    "1/draws": "The mean is divided by `number` once more.",
+    "root of the number": "The sum is divided by the root of `number`.",
+}
 
 
 def _check_divisor(call: Call, kinds: list) -> None:

@@ -1,45 +1,31 @@
 """Lesson 04, VAEs from TFP's parts: exercises 1 to 3, ``binarise``, ``negative_elbo``, ``kl_factor``."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 
-from course_utils.checks.bound import examine_bound
-from course_utils.checks.calling import Call, NotYet, check_shape
-from course_utils.checks.judging import judge
-from course_utils.checks.noise import chance_bound, check_fresh, sharing
-from course_utils.checks.values import read
+from course_utils.checks.bound import examine_bound, kl_of_normals
+from course_utils.checks.calling import NOTHING, NotYet, check_shape, refuse
+from course_utils.checks.judging import exercise
+from course_utils.checks.noise import chance_bound, check_fresh, check_independent
+from course_utils.checks.reading import read
+from course_utils.checks.values import evaluate
 
 tfd = tfp.distributions
 
 
-def binarise(function: Callable) -> None:
+@exercise("images, rng", "The mean of many draws is the grey image.", tensors=False)
+def binarise(call, rng):
     """Lesson 04, exercise 1. ``function(images, rng)`` returns images of 0 and 1, drawn with the grey value as
     probability of a 1.
 
     It gets a NumPy array of uint8 ``(n, height, width, 1)`` and a NumPy Generator. It returns the same shape, as
     floats. Salakhutdinov and Murray 2008, "On the Quantitative Analysis of Deep Belief Networks".
     """
-    judge(
-        function,
-        _examine_binary,
-        "The mean of many draws is the grey image.",
-        arguments=("images", "rng"),
-        tensors=False,
-        kinds="fiub",
-    )
-
-
-IMAGE_AXES = ("images", "rows", "columns", "channels")
-
-
-def _examine_binary(call: Call) -> None:
-    """Grey images with black and white, then dark ones that no image's maximum scales, then all of one grey."""
-    rng = np.random.default_rng()
+    # Grey images with black and white, then dark ones that no image's maximum scales, then all of one grey.
     grey = rng.integers(0, 256, (40, 20, 26, 1), dtype=np.uint8)
     grey[rng.random(grey.shape) < 0.3] = 0
     grey[rng.random(grey.shape) < 0.3] = 255
@@ -49,12 +35,11 @@ def _examine_binary(call: Call) -> None:
     flat[:, 0] = 255  # so that this maximum scales nothing
     outputs = []
     for images in (grey, dark, flat):
-        inputs = (images, np.random.default_rng(rng.integers(2**32)))
-        outputs.append(call(*inputs))
+        outputs.append(call(images, np.random.default_rng(rng.integers(2**32))))
         check_shape(outputs[-1].shape, IMAGE_AXES, dict(zip(IMAGE_AXES, images.shape, strict=True)))
         call.finite(outputs[-1])
     _check_values(outputs[0], grey)
-    _check_independent([output != 0 for output in outputs], grey)
+    _check_independent(outputs[0] != 0, grey, outputs[2][:, 1:] != 0)
     for output, images in zip(outputs, (grey, dark, flat), strict=True):
         _check_shares(output != 0, images)
     if outputs[0].max() > 1:
@@ -65,104 +50,91 @@ def _examine_binary(call: Call) -> None:
     check_fresh(call, (grey, np.random.default_rng(rng.integers(2**32))))
 
 
+IMAGE_AXES = ("images", "rows", "columns", "channels")
+
+
 def _check_values(output: np.ndarray, images: np.ndarray) -> None:
-    if not output.any():
-        raise NotYet("not started yet? The function returns zeros only.")
-    if np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images):
-        raise NotYet("these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.")
     values = np.unique(output)
-    if len(values) > 2 or values[0] != 0 or values[-1] not in (1, 255):
-        raise NotYet(
+    refuse(
+        {
+            NOTHING: not output.any(),
+            "these are the grey values themselves. A Bernoulli likelihood is about 0 and 1: draw them.": (
+                np.allclose(output, images / 255, atol=0.01) or np.array_equal(output, images)
+            ),
             f"the values run from {values[0]:.3g} to {values[-1]:.3g}, {len(values)} different ones, and only 0 and 1 "
-            "belong there."
-        )
+            "belong there.": len(values) > 2 or values[0] != 0 or values[-1] not in (1, 255),
+        }
+    )
 
 
 INVERTED = "the draws are inverted: a light pixel becomes 0. "
 
 
-def _check_independent(several: list[np.ndarray], grey: np.ndarray) -> None:
-    """Of three images that are 0 or 1: drawn from ``grey``, from dark ones, and from one grey throughout."""
-    ones, flat = several[0], several[2][:, 1:]
-    if np.array_equal(ones, grey > 0):
-        raise NotYet(
+def _check_independent(ones: np.ndarray, grey: np.ndarray, flat: np.ndarray) -> None:
+    """Of what is 1 of ``grey`` images, and of images of one grey throughout."""
+    inverted = bool(ones[grey > 191].mean() < ones[grey < 64].mean())
+    threshold = flat.all() or not flat.any()
+    refuse(
+        {
             "the images are not scaled: a uint8 pixel of 1 is already larger than every number in [0, 1), so "
-            "everything lit becomes one."
-        )
-    if np.array_equal(~ones, grey > 0):
-        raise NotYet(f"{INVERTED}And the images are not scaled: every pixel but 0 becomes 0.")
-    inverted = ones[grey > 191].mean() < ones[grey < 64].mean()
-    if flat.all() or not flat.any():
-        raise NotYet(
+            "everything lit becomes one.": np.array_equal(ones, grey > 0),
+            f"{INVERTED}And the images are not scaled: every pixel but 0 becomes 0.": np.array_equal(~ones, grey > 0),
             "two slips: a light pixel becomes 0, so the comparison points the wrong way, and a fixed threshold is no "
-            "draw. Compare each pixel with a uniform number of its own."
-            if inverted
-            else "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be "
-            "one in 39% of the draws."
-        )
-    shared = sharing(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES)
-    if shared:
-        raise NotYet(f"{INVERTED if inverted else ''}{shared}")
-
-
-def _follows(ones: np.ndarray, images: np.ndarray, probability: Callable) -> bool:
-    """Whether in each band of 16 greys the share of ones is the mean of ``probability(images)``."""
-    share = probability(images.astype(np.float64))
-    bands = [(images // 16 == band) & (images > 0) & (images < 255) for band in range(16)]
-    return all(
-        abs(np.mean(ones[inside]) - np.mean(share[inside])) < chance_bound(inside.sum())
-        for inside in bands
-        if inside.any()
+            "draw. Compare each pixel with a uniform number of its own.": threshold and inverted,
+            "this is a threshold, not a draw: the same grey always gives the same value. A pixel of 100 must be one in "
+            "39% of the draws.": threshold,
+        }
     )
+    check_independent(flat + 1e-4 * np.random.default_rng().random(flat.shape), IMAGE_AXES, INVERTED * inverted)
 
 
 PROBABILITIES = {
-    f"{INVERTED}Which way must the comparison with the uniform number point?": lambda x: 1 - x / 255,
-    "each image is divided by its own maximum, and the largest grey is 255 in any image.": lambda x: (
-        x / x.max(axis=(1, 2, 3), keepdims=True)
-    ),
-    "the images are divided by their maximum, and the largest grey is 255 whatever these images hold.": lambda x: (
-        x / x.max()
-    ),
-    "a pixel is one with half the probability, or with a fixed one, whatever its grey: compare with the grey value.": (
-        lambda x: 0.5 + 0 * x
-    ),
-    "the grey is squared before the draw.": lambda x: (x / 255) ** 2,
-    "a root of the grey is taken before the draw.": lambda x: (x / 255) ** 0.5,
-    "the grey value goes through a sigmoid: it is a probability already.": lambda x: 1 / (1 + np.exp(-x / 255)),
-    "the uniform numbers do not run from 0 to 1 but to 2: light pixels become one too seldom.": lambda x: x / 510,
-    "the images are divided by 128, not by 255: everything light becomes one.": lambda x: np.minimum(x / 128, 1),
+    "grey / 255": "",
+    "1 - grey / 255": f"{INVERTED}Which way must the comparison with the uniform number point?",
+    "grey / max(grey, axis=(1, 2, 3), keepdims=True)": "each image is divided by its own maximum, not by 255.",
+    "grey / max(grey)": "the images are divided by their maximum, and 255 is that of any image.",
+    "0.5 + 0 * grey": "a pixel is one with a probability of a half, whatever its grey.",
+    "(grey / 255) ** 2": "the grey is squared before the draw.",
+    "sqrt(grey / 255)": "a root of the grey is taken before the draw.",
+    "sigmoid(grey / 255)": "the grey value goes through a sigmoid: it is a probability already.",
+    "grey / 510": "the uniform numbers do not run from 0 to 1 but to 2: light pixels become one too seldom.",
+    "minimum(grey / 128, 1)": "the images are divided by 128, not by 255: everything light becomes one.",
 }
 
 
 def _check_shares(ones: np.ndarray, images: np.ndarray) -> None:
-    black, white = ones[images == 0], ones[images == 255]
-    if not _follows(ones, images, lambda x: x / 255):
-        for words, probability in PROBABILITIES.items():
-            if _follows(ones, images, probability):
+    """Raise NotYet unless in each band of 16 greys as many are 1 as should be, and of black and white none and all."""
+    bands = [(images // 16 == band) & (images > 0) & (images < 255) for band in range(16)]
+    bands = {16 * number + 8: inside for number, inside in enumerate(bands) if inside.any()}
+    for probability, words in PROBABILITIES.items():
+        gaps = ones - evaluate(probability, grey=np.float64(images))
+        if all(abs(np.mean(gaps[inside])) < chance_bound(inside.sum()) for inside in bands.values()):
+            if words:
                 raise NotYet(words)
-        shares = [
-            f"{np.mean(ones[images // 32 == band]):.2f} near {32 * band + 16}"
-            for band in (0, 2, 4, 6)
-            if (images // 32 == band).any()
-        ]
+            break
+    else:
+        shares = [f"{np.mean(ones[inside]):.2f} near {middle}" for middle, inside in bands.items()][::4]
         raise NotYet(
-            f"the share of ones is {', '.join(shares)}, and it must be the grey over 255: 0.06, 0.31, 0.56, 0.82 near "
-            "16, 80, 144, 208."
+            f"the share of ones is {', '.join(shares)}, and it must be the grey over 255: 0.03, 0.28, 0.53, 0.78 near "
+            "8, 72, 136, 200."
         )
-    if black.any():
-        raise NotYet(
+    black, white = ones[images == 0], ones[images == 255]
+    refuse(
+        {
             f"{black.mean():.2%} of the black pixels become 1, and none may: a pixel of 0 is lit with probability 0. "
-            "The comparison is off by one level of grey, or <= stands for <."
-        )
-    if not white.all():
-        raise NotYet(
+            "The comparison is off by one level of grey, or <= stands for <.": black.any(),
             f"{1 - white.mean():.2%} of the white pixels become 0, and none may: 255 / 255 is 1. Are the images "
-            "divided by 256?"
-        )
+            "divided by 256?": not white.all(),
+        }
+    )
 
 
-def negative_elbo(function: Callable) -> None:
+@exercise(
+    "vae, images",
+    "A mean over the batch, in nats per image, at a drawn z.",
+    error_hint=("_prob'", "Use `log_prob`: the probability of a whole image is too small for float32."),
+)
+def negative_elbo(call, rng):
     """Lesson 04, exercise 2. ``function(vae, images)`` returns the negative ELBO of a batch at a drawn z.
 
     It gets a VAE with ``vae.encoder`` (images to a distribution over z), ``vae.decoder`` (z to a distribution over
@@ -170,33 +142,44 @@ def negative_elbo(function: Callable) -> None:
     ``(batch, height, width, 1)``. It returns one number: nats per image, a mean over the batch. The KL may be analytic
     or estimated, and the log-likelihood a mean over several draws.
     """
-    judge(
-        function,
-        examine_bound,
-        "A mean over the batch, in nats per image, at a drawn z.",
-        arguments=("vae", "images"),
-        error_hint=("_prob'", "Use `log_prob`: the probability of a whole image is too small for float32."),
-    )
+    examine_bound(call, rng)
 
 
-def kl_factor(function: Callable) -> None:
+@exercise(
+    "model, images, posterior_of, prior",
+    "These models count the KL twice, as often as there are images, once, and by a weight of their own.",
+)
+def kl_factor(call, rng):
     """Lesson 04, exercise 3. ``function(model, images, posterior_of, prior)`` returns how often a model counts its KL.
 
     It gets a Keras model whose only losses come from a KL layer, a tensor ``(batch, features)``, a function from images
     to the posterior, and the prior. It returns one number: the sum of ``model.losses`` over the mean KL of the images.
     """
-    judge(
-        function,
-        _examine_factor,
-        "These models count the KL twice, as often as there are images, once, and by a weight of their own.",
-        arguments=("model", "images", "posterior_of", "prior"),
-    )
+    seen, outputs = [], []
+    for standard, counts in MODELS:
+        model, dense, prior = _counting_vae(standard, counts)
+        dense.set_weights([rng.normal(0, 0.5, weight.shape) for weight in dense.get_weights()])
+        images = rng.normal(size=(BATCH, FEATURES)).astype(np.float32)
+
+        def posterior_of(images, dense=dense):
+            return tfd.MultivariateNormalDiag(*_mean_and_sd(dense(images)))
+
+        model(3 * images[::2])  # its losses are there, and stale
+        stale = sum(map(float, model.losses))
+        output = call(model, images, posterior_of, prior)
+        check_shape(output.shape, (), {"batch": BATCH, "features": FEATURES, "latent_dim": LATENT_DIM})
+        call.finite(output)
+        outputs.append(float(output))
+        q, p = _mean_and_sd(dense(images)), (prior.mean(), prior.stddev())
+        kls = [np.mean(kl_of_normals(*pair)) for pair in ((*q, *p), (*p, *q), (*q, 0, 1))]
+        seen.append((sum(counts) * kls[0], stale, *kls, len(counts)))
+    _name_factor(np.array(outputs), np.array(seen))
 
 
 FEATURES, LATENT_DIM, BATCH = 7, 2, 50
 # Whether the prior is N(0, I), and how often each loss counts the KL: as TFP's layers do, and with weights, which make
 # the factor no whole number.
-MODELS = [(True, (1, 1)), (True, (BATCH,)), (False, (1,)), (False, (0.35, 0.35)), (True, (1.3,))]
+MODELS = [(True, (1, 1)), (True, (BATCH,)), (False, (1,)), (False, (0.35, 0.35))]
 
 
 class _CountedKL(keras.layers.Layer):
@@ -229,7 +212,6 @@ def _counting_vae(standard, counts):
     return keras.Sequential(layers), dense, prior
 
 
-ALWAYS_ONE = "your factor is always 1, and these models do not all count it once. Measure it, do not round it."
 ONE_LOSS = "you count one loss (or the mean of the losses). A layer may add several: `model.losses` must be summed."
 FACTORS = {  # of the models' losses and mean KLs
     "losses / kl": "",
@@ -238,7 +220,7 @@ FACTORS = {  # of the models' losses and mean KLs
     "losses / kl / batch": "you divide by the sum of the KL, not by its mean over the images: the factor is too small "
     "by the batch size.",
     "kl / losses": "the ratio is inverted. The factor is what the model counts, divided by what it should count.",
-    "1 + 0 * kl": ALWAYS_ONE,
+    "1 + 0 * kl": "your factor is always 1, and these models do not all count it once. Measure it, do not round it.",
     "losses / kl / number": ONE_LOSS,
     "losses": "these are the losses, not divided by the mean KL.",
     "kl": "this is the mean KL; the factor is the sum of the losses divided by it.",
@@ -250,32 +232,13 @@ FACTORS = {  # of the models' losses and mean KLs
 }
 
 
-def _examine_factor(call: Call) -> None:
-    rng, seen, outputs = np.random.default_rng(), [], []
-    for standard, counts in MODELS:
-        model, dense, prior = _counting_vae(standard, counts)
-        dense.set_weights([rng.normal(0, 0.5, weight.shape) for weight in dense.get_weights()])
-        images = rng.normal(size=(BATCH, FEATURES)).astype(np.float32)
-
-        def posterior_of(images, dense=dense):
-            return tfd.MultivariateNormalDiag(*_mean_and_sd(dense(images)))
-
-        model(3 * images[::2])  # its losses are there, and stale
-        stale, posterior = sum(float(loss) for loss in model.losses), posterior_of(images)
-        output = call(model, images, posterior_of, prior)
-        check_shape(output.shape, (), {"batch": BATCH, "features": FEATURES, "latent_dim": LATENT_DIM})
-        call.finite(output)
-        outputs.append(float(output))
-        pairs = (posterior, prior), (prior, posterior), (posterior, tfd.MultivariateNormalDiag(tf.zeros(2)))
-        kls = [np.mean(tfd.kl_divergence(*pair)) for pair in pairs]
-        seen.append((sum(counts) * kls[0], stale, *kls, len(counts)))
-    table = np.float64(seen).T
-    names = dict(zip(("losses", "stale", "kl", "reversed_kl", "standard", "number"), table, strict=True))
+def _name_factor(outputs: np.ndarray, seen: np.ndarray) -> None:
+    """Raise NotYet unless the outputs are losses / kl; a row of ``seen`` a model."""
+    refuse({NOTHING: not outputs.any()})
+    names = dict(zip(("losses", "stale", "kl", "reversed_kl", "standard", "number"), seen.T, strict=True))
+    candidates = [(0.5 * bool(w), w, [evaluate(f, batch=BATCH, **names)]) for f, w in FACTORS.items()]
     sizes = {"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES}
-    if not any(outputs):
-        raise NotYet("not started yet? The function returns zeros only.")
-    candidates = [(0.5 * bool(w), w, [eval(f, {"batch": BATCH, "round": np.round}, names)]) for f, w in FACTORS.items()]
-    words = read(np.array(outputs), ["factor"], candidates, {}, sizes)
+    words = read(outputs, ["factor"], candidates, {}, sizes)
     if words:
         raise NotYet(words)
     right = names["losses"] / names["kl"]

@@ -1,55 +1,31 @@
 """Lesson 05, a VAE on Fashion-MNIST: exercises 1 to 3, ``log_likelihood``, ``prior_grid``, ``interpolate``."""
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
-from course_utils.checks.calling import Call, NotYet, check_shape
-from course_utils.checks.judging import judge
+from course_utils.checks.calling import NOTHING, NotYet, check_shape, refuse
+from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
-
-def log_likelihood(function: Callable) -> None:
-    """Lesson 05, exercise 1. ``function(images, logits)`` returns the Bernoulli log-likelihood of each image.
-
-    It gets two tensors ``(batch, 28, 28, 1)``, binary pixels and real logits, a few of them far from 0. It returns
-    ``(batch,)``, in nats.
-    """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: _examine_likelihood(call, [_logits(rng) for _ in range(4)]),
-        "Nats for each image, summed over its 784 pixels.",
-        arguments=("images", "logits"),
-        nan_hint=OVERFLOW,
-    )
-
-
-BATCH = 5
 OVERFLOW = (
     "Two logits are 120 and -120 here: the sigmoid is then 0 or 1 in float32, and a logarithm of it, or of an "
     "exponential, is not finite. Simplify until neither is left"
 )
 
 
-def _logits(rng):
-    images = (rng.random((BATCH, 28, 28, 1)) < 0.3).astype(np.float32)
-    return images, (2 * rng.normal(size=images.shape)).astype(np.float32)
+@exercise("images, logits", "Nats for each image, summed over its 784 pixels.", nan_hint=OVERFLOW)
+def log_likelihood(call, rng):
+    """Lesson 05, exercise 1. ``function(images, logits)`` returns the Bernoulli log-likelihood of each image.
 
-
-def _saturated(images, logits):
-    """The last image gets two pixels that the logits are sure of, wrongly: where a sigmoid is 0 or 1."""
-    images, logits = images.copy(), logits.copy()
-    images[-1, 0, :2, 0], logits[-1, 0, :2, 0] = (1, 0), (-120, 120)
-    return images, logits
-
-
-def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
+    It gets two tensors ``(batch, 28, 28, 1)``, binary pixels and real logits, a few of them far from 0. It returns
+    ``(batch,)``, in nats.
+    """
+    trials = [_logits(rng) for _ in range(4)]
     LIKELIHOOD.examine(call, trials)
-    for inputs in trials[:2]:
-        saturated = _saturated(*inputs)
-        output, right = call(*saturated), LIKELIHOOD.right(*np.float64(saturated))
+    for images, logits in trials[:2]:
+        # The last image gets two pixels that the logits are sure of, wrongly: where a sigmoid is 0 or 1.
+        images[-1, 0, :2, 0], logits[-1, 0, :2, 0] = (1, 0), (-120, 120)
+        output, right = call(images, logits), LIKELIHOOD.right(*np.float64((images, logits)))
         call.finite(output)
         if not np.allclose(output, right, rtol=1e-4):
             raise NotYet(
@@ -57,6 +33,14 @@ def _examine_likelihood(call: Call, trials: list[tuple]) -> None:
                 f"{output[-1]:.1f} where {right[-1]:.1f} is right. The probability is clipped or rounded: compute from "
                 "the logits, without a sigmoid."
             )
+
+
+BATCH = 5
+
+
+def _logits(rng):
+    images = (rng.random((BATCH, 28, 28, 1)) < 0.3).astype(np.float32)
+    return images, (2 * rng.normal(size=images.shape)).astype(np.float32)
 
 
 def _clipped(floor):
@@ -69,17 +53,17 @@ def _clipped(floor):
     return likelihood
 
 
+READ = "The logits are read as probabilities: the cross-entropy was not told what they are (`from_logits`)."
 ONES, ZEROS = "images * log_sigmoid(logits)", "(1 - images) * log_sigmoid(-logits)"
 LIKELIHOOD = Values(
     terms=(ONES, ZEROS),
-    arguments=("images", "logits"),
     over=lambda pixels: np.sum(pixels, axis=(1, 2, 3)),
-    axes=lambda images, logits: {"batch": BATCH, "height or width": 28},
+    axes={"batch": BATCH, "height or width": 28},
     shape=("batch",),
     sizes={"batch": BATCH, "pixels": 784, "rows": 28},
     stand_ins={
-        "The sigmoid is applied twice: a function that takes logits got probabilities. No pixel can then be surer than "
-        "0.73, and the images stay grey.": lambda images, logits: (images, expit(logits.real)),
+        lambda images, logits: (images, expit(logits.real)): "The sigmoid is applied twice: a function that takes "
+        "logits got probabilities. No pixel can then be surer than 0.73, and the images stay grey.",
     },
     other_forms={
         ONES: {
@@ -92,10 +76,8 @@ LIKELIHOOD = Values(
         },
     },
     mistakes={
-        "The logits are read as probabilities: the cross-entropy was not told what they are (`from_logits`).": (
-            _clipped(np.float32(1e-7)),  # of tf_keras, then of Keras 3
-            _clipped(np.float32(0)),
-        ),
+        _clipped(np.float32(1e-7)): READ,  # of tf_keras, then of Keras 3
+        _clipped(np.float32(0)): READ,
         "images * logits + log_sigmoid(logits)": "The softplus is that of -logits, and that of the logits is right.",
         "images * logits - log_sigmoid(-logits)": "The softplus is added, and it is to be subtracted.",
         "images * logits": "The softplus is missing: images * logits alone is no log probability.",
@@ -112,18 +94,25 @@ LIKELIHOOD = Values(
 )
 
 
-def prior_grid(function: Callable) -> None:
+@exercise(
+    "number",
+    "Each code stands for the same share of the prior.",
+    nan_hint="The quantiles 0 and 1 of a normal lie at infinity, and there are none beyond. Take the middle of each of "
+    "`number` equal slices of probability",
+)
+def prior_grid(call, rng):
     """Lesson 05, exercise 2. ``function(number)`` returns a grid of codes, each for the same share of a prior N(0, I).
 
     It gets an int. It returns ``(number * number, 2)``: all pairs, in any order, of the quantiles (i + 0.5) / number of
     N(0, 1), for i from 0 to number - 1.
     """
-    judge(
-        function,
-        lambda call: [_examine_grid(call(number), number) for number in (5, 4, 9)],
-        "Each code stands for the same share of the prior.",
-        arguments=("number",),
-    )
+    for number in (5, 4, 9):
+        output = call(number)
+        axes = {"number * number": number**2, "two": 2}
+        hint = "One pair a row: each of `number` values on one axis with each on the other."
+        check_shape(output.shape, tuple(axes), axes, hint)
+        call.finite(output)
+        _check_grid(output.astype(np.float64), number)
 
 
 def _is_grid(output, values) -> bool:
@@ -135,78 +124,46 @@ def _is_grid(output, values) -> bool:
 
 def _equally_spaced(values) -> bool:
     steps = np.diff(values)
-    return len(values) > 2 and bool(np.isfinite(values).all()) and np.ptp(steps) < 0.02 * np.abs(steps).max()
+    return len(values) > 2 and np.ptp(steps) < 0.02 * np.abs(steps).max()
 
 
-def _examine_grid(output: np.ndarray, number: int) -> None:
-    hint = "One pair a row: each of `number` values on one axis with each on the other."
-    axes = {"number * number": number**2, "two": 2}
-    check_shape(output.shape, ("number * number", "two"), axes, hint)
+def _check_grid(output: np.ndarray, number: int) -> None:
     quantiles = ndtri((np.arange(number) + 0.5) / number)
     if _is_grid(output, quantiles):
         return
-    output = output.astype(np.float64)
     values = [np.unique(np.round(column, 5)) for column in output.T]
     even = all(map(_equally_spaced, values))
-    for wrong, words in (
-        (np.isnan(output).any(), "the function returns NaN. A quantile exists for probabilities between 0 and 1 only."),
-        (not output.any(), "not started yet? The function returns zeros only."),
-        (
-            np.isinf(output).any(),
-            "the quantiles 0 and 1 of a normal lie at infinity. Take the middle of each of `number` equal slices of "
-            "probability.",
-        ),
-        (
-            np.allclose(output[:, 0], output[:, 1]),
-            "these are not all pairs: both coordinates run together, along the diagonal.",
-        ),
-        (
-            all(len(v) == number and np.allclose(v, quantiles, atol=2e-3) for v in values),
-            "the values are the quantiles, but these are not all pairs of them: some come twice, some never.",
-        ),
-        *(
-            (
-                _is_grid(output / s, quantiles),
-                f"every code is the right one times {s:.3g}, and N(0, 1) has a spread of 1.",
-            )
-            for s in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5))
-        ),
-        (
-            even and 0 <= output.min() and output.max() <= 1,
+    scale = [s for s in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5)) if _is_grid(output / s, quantiles)]
+    refuse(
+        {
+            NOTHING: not output.any(),
+            "these are not all pairs: both coordinates run together, along the diagonal.": np.allclose(*output.T),
+            "the values are the quantiles, but these are not all pairs of them: some come twice, some never.": all(
+                len(v) == number and np.allclose(v, quantiles, atol=2e-3) for v in values
+            ),
+            f"every code is the right one times {sum(scale):.3g}, and N(0, 1) has a spread of 1.": scale,
             "these are uniform quantiles, not pushed through the inverse of the normal's distribution function. They "
-            "lie in (0, 1): three quarters of the code plane are never shown.",
-        ),
-        (
-            even,
+            "lie in (0, 1): three quarters of the code plane are never shown.": even
+            and 0 <= output.min() < output.max() <= 1,
             "the codes have equal spacing. The prior does not: space the probabilities equally, and the codes crowd "
-            "where the prior is dense.",
-        ),
-        (
-            all(_equally_spaced(ndtr(v)) for v in values),
+            "where the prior is dense.": even,
             "the codes are normal quantiles, but not at (i + 0.5) / number: the slices do not all hold the same "
-            "probability.",
-        ),
-    ):
-        if wrong:
-            raise NotYet(words)
+            "probability.": all(_equally_spaced(ndtr(v)) for v in values),
+        }
+    )
     raise NotYet(
         f"the first coordinate has {len(values[0])} values from {output[:, 0].min():.3f} to {output[:, 0].max():.3f}; "
         f"the quantiles of {number} equal slices run from {quantiles[0]:.3f} to {quantiles[-1]:.3f}, in all pairs."
     )
 
 
-def interpolate(function: Callable) -> None:
+@exercise("start, end, steps", "Both ends included, and all steps equal.")
+def interpolate(call, rng):
     """Lesson 05, exercise 3. ``function(start, end, steps)`` returns a straight path of codes from end to end.
 
     It gets two tensors ``(d,)`` and an int. It returns ``(steps, d)``, equally spaced, both ends included.
     """
-    rng = np.random.default_rng()
-    judge(
-        function,
-        lambda call: INTERPOLATE.examine(call, [_ends(rng, steps) for steps in (7, 3, 4, 9)]),
-        "Both ends included, and all steps equal.",
-        arguments=("start", "end", "steps"),
-    )
+    INTERPOLATE.examine(call, [_ends(rng, steps) for steps in (7, 3, 4, 9)])
 
 
 def _ends(rng, steps):
@@ -215,32 +172,26 @@ def _ends(rng, steps):
     return start, end, steps
 
 
-def _time(steps):
-    return np.linspace(0, 1, steps)[:, None]
-
-
 def _slerp(start, end, steps):
     angle = np.arccos(start @ end / np.linalg.norm(start) / np.linalg.norm(end))
-    return (np.sin((1 - _time(steps)) * angle) * start + np.sin(_time(steps) * angle) * end) / np.sin(angle)
-
-
-LOGARITHMS = "The steps are multiplied, not added: a path through logarithms. Those of a straight path are all equal."
+    time = np.linspace(0, 1, steps)[:, None]
+    return (np.sin((1 - time) * angle) * start + np.sin(time * angle) * end) / np.sin(angle)
 
 
 def _other_times(outputs, trials):
     """What is wrong with a path of points on the right line, or None."""
+    steps = trials[-1][2]
     for output, (start, end, _) in zip(outputs, trials, strict=True):
         if output.ndim != 2 or output.shape[1] != len(start) or len(output) < 2:
             return None
         times = (output - start) @ (end - start) / np.sum((end - start) ** 2)
         if not np.allclose(output, start + times[:, None] * (end - start), atol=1e-3):
             return None
-    first, last = np.abs(times[[0, -1]] - [0, 1]) < 1e-3
-    steps = trials[-1][2]
     if len(times) != steps:
         more = f"steps {'-+'[len(times) > steps]} {abs(len(times) - steps)}"
         return f"the path has {more} points. `steps` counts the points, both ends included."
     shares = f"t = {', '.join(f'{time:.3g}' for time in times[:3])}, ..., {times[-1]:.3g}"
+    first, last = np.abs(times[[0, -1]] - [0, 1]) < 1e-3
     if times[-1] > 1.001:
         return f"the path goes on beyond `end`, {shares}: with `steps` points there are steps - 1 gaps."
     if not last:
@@ -252,9 +203,10 @@ def _other_times(outputs, trials):
 
 
 START, END = "(1 - time(steps)) * start", "time(steps) * end"
+LOGARITHMS = "The steps are multiplied, not added: a path through logarithms. Those of a straight path are all equal."
 INTERPOLATE = Values(
     terms=(START, END),
-    names={"time": _time},
+    names={"time": lambda steps: np.linspace(0, 1, steps)[:, None]},
     axes=lambda start, end, steps: {"steps": steps, "d": len(start)},
     shape=("steps", "d"),
     other_forms={
@@ -264,7 +216,7 @@ INTERPOLATE = Values(
     mistakes={
         "start * (end / start)**time(steps)": LOGARITHMS,
         "exp((1 - time(steps)) * log(start) + time(steps) * log(end))": LOGARITHMS,
-        "This is the path along an arc (spherical interpolation), and a straight line is asked for.": _slerp,
+        _slerp: "This is the path along an arc (spherical interpolation), and a straight line is asked for.",
         "time(steps) * (end - start)": "This is the way from `start`, t * (end - start): `start` is not added.",
     },
     words={"end, start": "The path is reversed: the first row must be `start`."},

@@ -1,41 +1,30 @@
 """Lesson 06, a VAE on avatars: exercises 1 and 2, ``fitted_covariance``, ``attribute_direction``."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from course_utils.checks.calling import NotYet, check_shape
-from course_utils.checks.judging import judge
+from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
 
-def fitted_covariance(function: Callable) -> None:
+@exercise(
+    "mean, sd", "The law of total variance: the spread of the means, plus the mean of the spreads.", tensors=False
+)
+def fitted_covariance(call, rng):
     """Lesson 06, exercise 1. ``function(mean, sd)`` returns the covariance of codes drawn for a whole set of images.
 
     It gets the means and the standard deviations of the images' posteriors, NumPy arrays ``(n, d)``. It returns
     ``(d, d)``: the covariance of a code that is drawn from the posterior of an image picked at random. The covariance
     of the means may be divided by n or by n - 1.
     """
-    rng = np.random.default_rng()
-    trials = [_posteriors(rng) for _ in range(3)]
-
-    def examine(call):
-        problems = []
-        for ddof in (1, 0):
-            try:
-                return _covariance(ddof).examine(call, trials)
-            except NotYet as problem:
-                problems.append(problem)
-        # The divisor with which a mistake has a name, if one has.
-        raise min(problems, key=lambda problem: "on fresh inputs" in str(problem))
-
-    judge(
-        function,
-        examine,
-        "The law of total variance: the spread of the means, plus the mean of the spreads.",
-        arguments=("mean", "sd"),
-        tensors=False,
-    )
+    trials, problems = [_posteriors(rng) for _ in range(3)], []
+    for ddof in (1, 0):
+        try:
+            return _covariance(ddof).examine(call, trials)
+        except NotYet as problem:
+            problems.append(problem)
+    # The divisor with which a mistake has a name, if one has.
+    raise min(problems, key=lambda problem: "on fresh inputs" in str(problem))
 
 
 NUMBER, LATENT_DIM = 41, 5
@@ -49,7 +38,8 @@ def _posteriors(rng):
 
 
 MEANS, SPREADS = "covariance(mean)", "diag(average(sd**2))"
-WHOLE = "covariance(mean) + diag(average(sd**2))"
+WHOLE = f"{MEANS} + {SPREADS}"
+ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."
 
 
 def _covariance(ddof: int) -> Values:
@@ -65,22 +55,20 @@ def _covariance(ddof: int) -> Values:
             "inv": np.linalg.inv,
             "cholesky": np.linalg.cholesky,
         },
-        axes=lambda mean, sd: {"n": NUMBER, "latent_dim": LATENT_DIM},
+        axes={"n": NUMBER, "latent_dim": LATENT_DIM},
         shape=("latent_dim", "latent_dim"),
         sizes={"images": NUMBER, "squared deviations of the images": NUMBER - 1},
         other_forms={
             MEANS: {
                 "mean.T @ mean / len(mean)": ORIGIN,
                 "mean.T @ mean / (len(mean) - 1)": ORIGIN,
-                "diag(variance(mean))": "Only the diagonal is there: the dimensions of the codes go together, and that "
-                "is what makes a face.",
+                "diag(variance(mean))": "Only the diagonal is there, and the dimensions of the codes go together.",
                 "correlation(covariance(mean))": "These are correlations: the means were divided by their spread.",
                 "diag(sqrt(variance(mean)))": "Of the means, standard deviations stand where variances belong.",
                 "abs(covariance(mean))": "Absolute values of the covariances are taken.",
             },
             SPREADS: {
-                "diag(average(sd)**2)": "The mean of the standard deviations is squared. The mean of their squares is "
-                "larger: square first.",
+                "diag(average(sd)**2)": "The mean of the standard deviations is squared: square first.",
                 "average(sd**2) + 0 * eye": "The posterior variance is added to every entry. The dimensions of a "
                 "posterior are independent: it belongs on the diagonal, `np.diag`.",
                 "mean_of(sd**2) + 0 * eye": "One mean variance is added to every entry: it belongs on the diagonal.",
@@ -102,29 +90,16 @@ def _covariance(ddof: int) -> Values:
     )
 
 
-ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."
-
-
-def attribute_direction(function: Callable) -> None:
+@exercise("codes, wears", "What else differs between the two groups, on average, is in it too.", tensors=False)
+def attribute_direction(call, rng):
     """Lesson 06, exercise 2. ``function(codes, wears)`` returns the direction of an attribute in latent space.
 
     It gets codes, a NumPy array ``(n, latent_dim)``, and ``(n,)`` whole numbers: 1 for an avatar with glasses, 0 for
     one without. It returns ``(latent_dim,)``: the mean code of those with glasses minus the mean code of those without.
     """
-    rng = np.random.default_rng()
-
-    def examine(call):
-        trials = [_codes_and_glasses(rng) for _ in range(3)]
-        check_shape(call(*trials[0]).shape, ("latent_dim",), {"n": NUMBER, "latent_dim": LATENT_DIM})
-        DIRECTION.examine(call, trials)
-
-    judge(
-        function,
-        examine,
-        "What else differs between the two groups, on average, is in it too.",
-        arguments=("codes", "wears"),
-        tensors=False,
-    )
+    trials = [_codes_and_glasses(rng) for _ in range(3)]
+    check_shape(call(*trials[0]).shape, ("latent_dim",), {"n": NUMBER, "latent_dim": LATENT_DIM})
+    DIRECTION.examine(call, trials)
 
 
 WEARERS = 15

@@ -1,36 +1,28 @@
 """Appendix A1, TFP's parts taken apart: exercise 1, ``log_det_jacobian``."""
 
-from collections.abc import Callable
-
 import numpy as np
 
-from course_utils.checks.judging import judge
+from course_utils.checks.judging import exercise
 from course_utils.checks.values import Values
 
 
-def log_det_jacobian(function: Callable) -> None:
+@exercise(
+    "numbers",
+    "What lies below the diagonal is moved and not stretched: a density over triangles pays on the diagonal alone.",
+    nan_hint="At -200 a sigmoid is 0 in float32, and at 200 an exponential is infinite: the logarithm of a sigmoid "
+    "needs neither, as in `tf.math.log_sigmoid`",
+)
+def log_det_jacobian(call, rng):
     """Appendix A1. ``function(numbers)`` returns log |det J| of ``FillScaleTriL`` at each row of numbers.
 
     It gets a tensor ``(batch, d (d + 1) / 2)``, for any d, in the order of TFP's ``FillTriangular``. It returns
     ``(batch,)``: the logarithm of the determinant by which the d (d + 1) / 2 entries on and below the diagonal of the
     triangle are stretched. Numbers may be so far below zero that their softplus is zero in float32.
     """
-    rng = np.random.default_rng()
-
-    def examine(call):
-        for low, high in ((-6, 4), (-300, 200)):  # where every mistake is finite, and where float32 ends
-            for d in (4, 3):
-                shape = (BATCH, d * (d + 1) // 2)
-                LOG_DET[d].examine(call, [(rng.uniform(low, high, shape).astype(np.float32),) for _ in range(3)])
-
-    judge(
-        function,
-        examine,
-        "What lies below the diagonal is moved and not stretched: a density over triangles pays on the diagonal alone.",
-        arguments=("numbers",),
-        nan_hint="At -200 a sigmoid is 0 in float32, and at 200 an exponential is infinite: the logarithm of a sigmoid "
-        "needs neither, as in `tf.math.log_sigmoid`",
-    )
+    for low, high in ((-6, 4), (-300, 200)):  # where every mistake is finite, and where float32 ends
+        for d in (4, 3):
+            shape = (BATCH, d * (d + 1) // 2)
+            LOG_DET[d].examine(call, [(rng.uniform(low, high, shape).astype(np.float32),) for _ in range(3)])
 
 
 BATCH = 7

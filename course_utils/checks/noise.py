@@ -68,12 +68,13 @@ def lag_of_repeat(centred: np.ndarray, axis: int) -> int | None:
     return None
 
 
-def sharing(noise: np.ndarray, names: tuple[str, ...]) -> str | None:
-    """What is wrong with noise that is not drawn afresh for every entry, or None.
+def check_independent(noise: np.ndarray, names: tuple[str, ...], first: str = "") -> None:
+    """Raise NotYet unless the noise is drawn afresh for every entry.
 
     Args:
         noise: standardised, so that independent entries would be alike.
         names: plural names of its axes; along "draws", the calls of the function follow one another.
+        first: said before what is wrong.
     """
     axes = [axis for axis in range(noise.ndim) if noise.shape[axis] > 1]
     for number in range(len(axes), 0, -1):
@@ -81,15 +82,15 @@ def sharing(noise: np.ndarray, names: tuple[str, ...]) -> str | None:
             if constant_along(noise, along):
                 which = [names[axis] for axis in along]
                 if which == ["draws"]:
-                    return FIXED
-                return (
-                    f"one number of noise serves all {' and '.join(which)}, so that they err together. Every entry "
-                    "needs one of its own: give the noise the full shape."
+                    raise NotYet(first + FIXED)
+                raise NotYet(
+                    f"{first}one number of noise serves all {' and '.join(which)}, so that they err together. Every "
+                    "entry needs one of its own: give the noise the full shape."
                 )
     if noise.size <= 5000 and repeated(noise):
-        return (
-            "the same numbers of noise come more than once: they are tiled, or shared by pairs or parts. Every entry "
-            "needs one of its own."
+        raise NotYet(
+            f"{first}the same numbers of noise come more than once: they are tiled, or shared by pairs or parts. Every "
+            "entry needs one of its own."
         )
     ranks = np.full(noise.shape, np.nan)
     inside = np.isfinite(noise)
@@ -97,11 +98,10 @@ def sharing(noise: np.ndarray, names: tuple[str, ...]) -> str | None:
     for axis in axes:
         lag = lag_of_repeat(ranks, axis)
         if lag:
-            return (
-                f"the noise is not independent: {names[axis]} that lie {lag} apart have noise that goes together, as "
-                "if it were tiled or shared. Every entry needs one of its own."
+            raise NotYet(
+                f"{first}the noise is not independent: {names[axis]} that lie {lag} apart have noise that goes "
+                "together, as if it were tiled or shared. Every entry needs one of its own."
             )
-    return None
 
 
 # ---- the wrong law ----
