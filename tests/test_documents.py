@@ -7,7 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "teaching/README.md", "slides/README.md", "benchmarks/README.md"]
-DOCUMENTS += ["CHANGELOG.md", "CODE_OF_CONDUCT.md", "site/index.md", "site/glossary.md", "site/use.md"]
+DOCUMENTS += [
+    "CHANGELOG.md",
+    "benchmarks/reference.md",
+    "CODE_OF_CONDUCT.md",
+    "site/index.md",
+    "site/glossary.md",
+    "site/use.md",
+]
 documents = pytest.mark.parametrize("name", DOCUMENTS)
 
 
