@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 from course_utils import plots
 from course_utils.border import files
@@ -162,9 +163,11 @@ def _widget(text: str, still):
             bundle, metadata = found if isinstance(found, tuple) else (found or {}, {})
             return bundle | {"image/png": picture}, metadata
 
-    file = io.BytesIO()
-    still.savefig(file, format="png")
+    drawn, file = io.BytesIO(), io.BytesIO()
+    still.savefig(drawn, format="png")
     plt.close(still)
+    # 256 colours: a third of the bytes, which a stored notebook with photographs needs.
+    Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(file, "png", optimize=True)
     picture = base64.b64encode(file.getvalue()).decode()
     return Explorer(payload=text)
 
