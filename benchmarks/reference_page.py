@@ -28,8 +28,8 @@ and in brackets the lowest and the highest of them.
   -ELBO, and at least -log p(x). Its distance to -ELBO was measured on {k_images} test images, always the same, and
   subtracted from the -ELBO of all 10,000. After ± stands the standard error of that distance, the largest of the seeds.
 - **active** counts the latent dimensions whose posterior mean has a variance above 0.01 over the test images.
-- **seconds** are those of the training, input pipeline included, on {cores} cores that had other work as well, and where
-  the training stood still at times: an order of magnitude.
+- **seconds** are those of the training, input pipeline included, on {cores} cores that had other work as well, and
+  where the training stood still at times: an order of magnitude.
 
 ## Settings
 
