@@ -134,7 +134,7 @@ def said_by_tensorflow(python: Path, variables: dict[str, str]) -> frozenset[str
     return frozenset(without_numbers(line) for line in ran.stderr.splitlines())
 
 
-def run_notebook(path: Path, python: Path, variables: dict[str, str], folder: Path) -> list[str]:
+def run_notebook(path: Path, python: Path, variables: dict[str, str], folder: Path, known: frozenset[str]) -> list[str]:
     """Execute a notebook in an empty folder; returns what is wrong, and leaves what it had done beside it."""
     spec = folder / "kernels" / "colab" / "kernel.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
@@ -159,14 +159,13 @@ def run_notebook(path: Path, python: Path, variables: dict[str, str], folder: Pa
     nbformat.write(notebook, folder / path.name)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if output.get("name") == "stderr" and (said := beside_progress(output.text)):
+            if output.get("name") == "stderr" and (said := beside_progress(output.text, known)):
                 wrong.append(f"on standard error of the cell {cell.source[:60]!r}:\n{said}")
     return wrong
 
 
-def train_twice(python: Path, variables: dict[str, str], folder: Path) -> list[str]:
+def train_twice(python: Path, variables: dict[str, str], folder: Path, known: frozenset[str]) -> list[str]:
     """The training command, and the same line again; returns what is wrong."""
-    known = said_by_tensorflow(python, variables)
     shutil.rmtree(folder / "run", ignore_errors=True)
     command, wrong = [python, "-m", *TRAIN, "--resume", folder / "run"], []
     for time_ in ("first", "second"):
@@ -183,8 +182,9 @@ def walk(runtime: Runtime, lessons: list[Path], folder: Path) -> bool:
     python = environment(runtime, folder)
     before, variables = installed(python), surroundings(python, folder)
     print(f"Colab {runtime.name}: Python {runtime.python}, TensorFlow {runtime.packages['tensorflow']}", flush=True)
-    steps = {path.stem: lambda path=path: run_notebook(path, python, variables, folder) for path in lessons}
-    steps["python -m course_utils.train, twice"] = lambda: train_twice(python, variables, folder)
+    known = said_by_tensorflow(python, variables)
+    steps = {path.stem: lambda path=path: run_notebook(path, python, variables, folder, known) for path in lessons}
+    steps["python -m course_utils.train, twice"] = lambda: train_twice(python, variables, folder, known)
     well = True
     for name, step in steps.items():
         start = time.monotonic()
