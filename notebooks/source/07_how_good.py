@@ -61,6 +61,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
 from matplotlib.patches import Ellipse
+from scipy.integrate import trapezoid
 from scipy.special import logsumexp
 from sklearn.mixture import GaussianMixture
 
@@ -726,8 +727,8 @@ pixels = {
 fine, numbers = np.linspace(-2, 3, 50_001, dtype=np.float32)[:, None], tf.constant([[0.3, -2.0]])
 inside = fine[(fine[:, 0] >= 0) & (fine[:, 0] <= 1)]
 masses = {
-    "Gaussian": np.trapezoid(tfd.Normal(*location_and_scale(numbers)).prob(fine)[:, 0], fine[:, 0]),
-    "continuous Bernoulli": np.trapezoid(tfd.ContinuousBernoulli(logits=2.0).prob(inside)[:, 0], inside[:, 0]),
+    "Gaussian": trapezoid(tfd.Normal(*location_and_scale(numbers)).prob(fine)[:, 0], fine[:, 0]),
+    "continuous Bernoulli": trapezoid(tfd.ContinuousBernoulli(logits=2.0).prob(inside)[:, 0], inside[:, 0]),
     "discretised logistic": np.sum(
         logistic_levels(numbers).prob((np.arange(256, dtype=np.float32)[:, None] + 0.5) / 256)
     ),
