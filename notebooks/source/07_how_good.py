@@ -646,7 +646,7 @@ for (recall, precision), marker in zip(others, plots.MARKERS[1:], strict=False):
 for name, (precision, recall, _) in quality.items():
     below = -14 if name.startswith("auto") else 5
     axis.annotate(name.replace("VAE, beta", "β ="), (recall, precision), (9, below), textcoords="offset points")
-axis.set(xlabel="recall", ylabel="precision", xlim=(-0.03, 1.3), title="A larger β: better draws, and fewer kinds")
+axis.set(xlabel="recall", ylabel="precision", xlim=(-0.03, 1.3), title="A larger β: typical draws, of fewer kinds")
 axis.set_xticks(np.linspace(0, 1, 6))
 axis.margins(y=0.12)
 plt.show()
