@@ -4,11 +4,13 @@
     python benchmarks/avatars.py step       float32 against bfloat16, share of a large matrix product, waiting for data
     python benchmarks/avatars.py memory     peak resident set of a training with 1,000, 10,000 and 40,000 images
     python benchmarks/avatars.py recipes    noise levels, on real avatars where there are any
+    python benchmarks/avatars.py time       seconds to 18.6 dB on held-out avatars; not among "all": half an hour
 
 Figures of different runs are not comparable; ratios within one are.
 """
 
 import functools
+import itertools
 import os
 import platform
 import sys
@@ -22,7 +24,7 @@ import tensorflow as tf
 import tf_keras as keras
 from cartoonset import ROW, peak_of
 
-from course_utils import data, metrics, models, networks, precision, runtime, training
+from course_utils import data, elbo, metrics, models, networks, precision, runtime, training
 
 BATCH, ROUNDS, LATENT = 32, 5, 200
 # Multiplications an image in the forward pass, counted in lesson 06; the backward pass takes twice as many.
@@ -172,9 +174,69 @@ def recipes() -> None:
         print(f"| {name} | {ROW / (2 * final):,.0f} | {row} |", flush=True)
 
 
+def published_training(images):
+    """System 15 as published, batch 128: 1000 x mean squared error + KL, two tapes and updates. Yields its networks."""
+    runtime.set_seed()
+    encoder, decoder = published.networks(keras, **published.SYSTEM_15)
+    networks_of_it = encoder, decoder
+    optimizers = [keras.optimizers.Adam(5e-4, jit_compile=False) for _ in networks_of_it]
+    for optimizer, network in zip(optimizers, networks_of_it, strict=True):
+        optimizer.build(network.trainable_variables)
+
+    @tf.function
+    def train_step(batch):
+        with tf.GradientTape() as first, tf.GradientTape() as second:
+            mean, log_variance = tf.split(encoder(batch, training=True), 2, axis=-1)
+            z = mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
+            error = tf.reduce_mean((batch - decoder(z, training=True)) ** 2, axis=[1, 2, 3])
+            loss = tf.reduce_mean(1000 * error + elbo.kl_to_standard_normal(mean, log_variance))
+        for optimizer, tape, network in zip(optimizers, (first, second), networks_of_it, strict=True):
+            gradients = tape.gradient(loss, network.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
+
+    per_epoch = len(images) // 128
+    for number, batch in enumerate(data.stream(images, 128, seed=1), start=1):
+        train_step(batch)
+        if number % per_epoch == 0:
+            yield lambda batch: decoder(tf.split(encoder(batch), 2, axis=-1)[0])
+
+
+def course_training(images, epochs: int = 20, batch_size: int = 16):
+    """The same networks with the calibrated likelihood, one tape, warm-up and cosine. Yields its networks."""
+    vae = avatar_vae(precision.fastest())
+    per_epoch = len(images) // batch_size
+    rate = training.warmup_cosine(1e-3, epochs * per_epoch)
+    vae.compile(keras.optimizers.Adam(rate, jit_compile=False))
+    train_step = tf.function(vae.train_step)
+    for number, batch in enumerate(data.stream(images, batch_size, seed=1), start=1):
+        train_step(batch)
+        if number % per_epoch == 0:
+            yield lambda batch: vae.decoder(vae.encoder(batch).mean()).mean()
+
+
+def time_to_decibels(aim: float = 18.6, patience: float = 3.0) -> None:
+    """Seconds of training until held-out reconstructions reach the aim; the published loop gets `patience` times it."""
+    avatars = data.load_cartoonset(limit=2_000)
+    print(f"\n{avatars}\n\n| training | epoch | seconds | PSNR, dB |\n|---|---|---|---|")
+    held_out = data.to_float(avatars.test_images[:])
+    limit = np.inf
+    for name, train in {"course": course_training, "published loop": published_training}.items():
+        states, seconds = train(avatars.train_images), 0.0
+        for epoch in itertools.count(1):
+            started = time.perf_counter()
+            rebuild = next(states)
+            seconds += time.perf_counter() - started
+            parts = [np.asarray(rebuild(held_out[i : i + 50]), np.float32) for i in range(0, len(held_out), 50)]
+            decibels = metrics.psnr(np.concatenate(parts), held_out)
+            print(f"| {name} | {epoch} | {seconds:.0f} | {decibels:.2f} |", flush=True)
+            if decibels >= aim or seconds > limit:
+                break
+        limit = patience * seconds
+
+
 def main() -> None:
-    tables = {"step": step, "memory": memory, "recipes": recipes}
-    chosen = sys.argv[1:] or list(tables)
+    tables = {"step": step, "memory": memory, "recipes": recipes, "time": time_to_decibels}
+    chosen = sys.argv[1:] or ["step", "memory", "recipes"]
     if unknown := set(chosen) - set(tables):
         sys.exit(f"No table {', '.join(sorted(unknown))}. Tables: {', '.join(tables)}.")
     print(f"{os.cpu_count()} cores, {platform.machine()}, {runtime.versions()}")

@@ -176,7 +176,7 @@ def _log_bernoulli(x, logits):
 
 def _bound(output, z, image, flat, mean, sd) -> Bound:
     vae, _, decoder, memory = _vae()
-    q, p = (mean, sd), (np.float64(vae.prior.mean()), np.float64(vae.prior.stddev()))
+    q, p = (mean, sd), [np.asarray(part(), np.float64) for part in (vae.prior.mean, vae.prior.stddev)]
     values = {
         "kl": kl_of_normals(*q, *p),
         "reversed": kl_of_normals(*p, *q),

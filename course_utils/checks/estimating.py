@@ -44,7 +44,8 @@ class Pair:
         rows = [rows[i] if len(rows[i]) else rows[1 - i] for i in (0, 1)]
         different = min(len(np.unique(x, axis=0)) for x in rows)
         shape = (-1, *self.q.event_shape)
-        logs = [np.float64(d.log_prob(np.float32(x.reshape(shape)))) for d, x in zip(self.plain, rows, strict=True)]
+        asked = zip(self.plain, rows, strict=True)
+        logs = [np.asarray(d.log_prob(np.float32(x.reshape(shape))), np.float64) for d, x in asked]
         self.seen.append(Seen(float(output), number, different, rows[0], *logs))
         return self.seen[-1]
 

@@ -152,7 +152,8 @@ def archive_entries(path: Path, texts: Tables) -> Iterator[tuple[str, bytes]]:
             )
         with gzip.open(path) as raw, tarfile.open(fileobj=(meter := _Metered(raw, path)), mode="r|") as archive:
             for number in itertools.count():
-                member = archive.next()
+                # Opening reads the first header. Where there is none, Python 3.10 would seek in front of the start.
+                member = archive.next() if archive.offset else None
                 if member is None:
                     break
                 if number == MEMBERS:

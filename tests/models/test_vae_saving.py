@@ -30,10 +30,10 @@ def same(one, other):
 
 
 def test_a_fresh_model_takes_the_weights_and_the_file_holds_nothing_else(trained, tmp_path):
+    other = tiny.vae()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trained.save_weights(tmp_path / "new" / NAME)
-        other = tiny.vae()
         other.load_weights(str(tmp_path / "new" / NAME))
     assert same(trained, other) and float(other.decoder.variance) != pytest.approx(0.1)
     with h5py.File(tmp_path / "new" / NAME) as file:
