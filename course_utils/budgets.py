@@ -67,7 +67,7 @@ BUDGETS = {
         "full": {"images": 60_000, "epochs": 20},
     },
     "05": {
-        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_epochs": 3, "dense_epochs": 5},
+        "smoke": {"images": 12_800, "epochs": 4, "batchnorm_epochs": 1, "dense_epochs": 5},
         "laptop": {"images": 60_000, "epochs": 4, "batchnorm_epochs": 1, "dense_epochs": 3},
         "full": {"images": 60_000, "epochs": 10, "batchnorm_epochs": 30, "dense_epochs": 10},
     },
@@ -76,11 +76,11 @@ BUDGETS = {
             "images": 400,
             "download_thousands": 0,
             "batch": 16,
-            "epochs": 2,
+            "epochs": 1,
             "command_epochs": 2,
-            "snapshot_every": 25,
+            "snapshot_every": 12,
             "small_epochs": 12,
-            "starts": 2,
+            "starts": 1,
             "draws": 218,
             "probe_images": 400,
         },
@@ -111,13 +111,13 @@ BUDGETS = {
     },
     "07": {
         "smoke": {
-            "images": 6_000,
+            "images": 5_120,
             "epochs": 6,
             "bound_images": 40,
             "grid": 250,
             "fit_steps": 60,
             "seen_images": 6_000,
-            "avatar_epochs": 30,
+            "avatar_epochs": 10,
             "seen_epochs": 5,
         },
         "laptop": {
@@ -152,7 +152,7 @@ BUDGETS = {
         "full": {"points": 51_200, "fit_epochs": 60},
     },
     "A3": {
-        "smoke": {"images": 7_680, "epochs": 2, "test_images": 1_000, "twin_steps": 60, "rounds": 12},
+        "smoke": {"images": 7_680, "epochs": 1, "test_images": 1_000, "twin_steps": 60, "rounds": 12},
         "laptop": {"images": 12_800, "epochs": 3, "test_images": 10_000, "twin_steps": 60, "rounds": 40},
         "full": {"images": 60_000, "epochs": 10, "test_images": 10_000, "twin_steps": 60, "rounds": 100},
     },

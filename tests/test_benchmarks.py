@@ -13,6 +13,7 @@ from course_utils import data
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
+import bands  # noqa: E402
 import reference  # noqa: E402
 import reference_page  # noqa: E402
 
@@ -138,3 +139,16 @@ def test_the_page_has_means_with_their_spread_and_says_what_was_not_run(line):
     done = {name, "burda-25"}
     assert all((f"`{other}`" in missing) == (other not in done) for other in reference.rows())
     assert len({row.count("|") for row in page.splitlines() if row.startswith(f"| {name}")}) == 1
+
+
+@pytest.mark.parametrize("levels", [0, 1, 4])
+def test_the_wavelet_basis_is_orthonormal(levels):
+    rng = np.random.default_rng(0)
+    one, other = rng.standard_normal((2, 3, 64, 64, 3)).astype(np.float32)
+    bands_of = [np.concatenate(bands.haar(images, levels), axis=1) for images in (one, other)]
+    assert bands_of[0].shape == (3, 64 * 64 * 3)
+    products = [np.sum(a * b, axis=1) for a, b in (bands_of, [x.reshape(3, -1) for x in (one, other)])]
+    np.testing.assert_allclose(*products, atol=0.05)
+    assert len(bands.haar(one, levels)) == levels + 1
+    flat = bands.haar(np.ones((1, 64, 64, 3), np.float32), levels)
+    assert all(np.all(detail == 0) for detail in flat[:-1]) and np.allclose(flat[-1], 2.0**levels)

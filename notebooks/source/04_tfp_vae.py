@@ -973,15 +973,14 @@ np.testing.assert_allclose(list(noise_of.values()), [sigma / s**2, sigma + sigma
 
 # %% [markdown] tags=["solution"]
 # That is the noise of one draw for one image. A step averages 64 images, and the likelihood is noisy as well. So train the
-# digit model with the Monte-Carlo KL, everything else as above:
+# digit model with either KL, on a quarter of the images, everything else as above:
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
-by_draws = make_encoder(), make_decoder()
-train(*by_draws, train_images, budget.epochs, kl=monte_carlo_kl)
-trained_with = {
-    "analytic KL": evaluate(encoder, decoder, binary_test),
-    "Monte-Carlo KL": evaluate(*by_draws, binary_test),
-}
-for name, (bound, error, kl) in trained_with.items():
-    print(f"trained with the {name:15s}test -ELBO {bound:.1f} +- {error:.1f}, of which KL {kl:.1f} nats per image")
-assert abs(trained_with["analytic KL"][0] - trained_with["Monte-Carlo KL"][0]) < 6
+trained_with = {}
+for kl in (analytic_kl, monte_carlo_kl):
+    parts = make_encoder(), make_decoder()
+    train(*parts, train_images[: len(train_images) // 4], budget.epochs, kl=kl)
+    trained_with[kl.__name__] = evaluate(*parts, binary_test)
+for name, (bound, error, divergence) in trained_with.items():
+    print(f"trained with {name:15s}test -ELBO {bound:.1f} +- {error:.1f}, of which KL {divergence:.1f} nats per image")
+assert abs(trained_with["analytic_kl"][0] - trained_with["monte_carlo_kl"][0]) < 8
