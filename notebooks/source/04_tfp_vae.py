@@ -983,7 +983,7 @@ for kl in (analytic_kl, monte_carlo_kl):
     trained_with[kl.__name__] = evaluate(*parts, binary_test)
 for name, (bound, error, divergence) in trained_with.items():
     print(f"trained with {name:15s}test -ELBO {bound:.1f} +- {error:.1f}, of which KL {divergence:.1f} nats per image")
-assert abs(trained_with["analytic_kl"][0] - trained_with["monte_carlo_kl"][0]) < 8
+assert abs(trained_with["analytic_kl"][0] - trained_with["monte_carlo_kl"][0]) < (6 if trained_long else 20)
 
 # %% [markdown] tags=["solution"]
 # No more than a few nats lie between them. The closed form costs nothing, so take it where there is one. Where there is none,
