@@ -951,6 +951,11 @@ checks.kl_factor(count_kl)
 # of it. Now stop the path through the mean, which contributes zero on average, being a score. The derivative becomes
 # $z - (x - z) / s^2 - \varepsilon / \sigma$, and at the true posterior, with $1 / \sigma^2 = 1 + 1 / s^2$, every draw gives exactly
 # zero (Roeder, Wu and Duvenaud 2017).
+#
+# That is the noise of one draw for one image. A step averages 64 images, and the likelihood is noisy as well. So train the
+# digit model with either KL, on a quarter of the images, everything else as above. No more than a few nats lie between the
+# two. The closed form costs nothing, so take it where there is one. Where there is none, as for a flow or a mixture, the draw
+# will do.
 
 # %% tags=["solution"] jupyter={"source_hidden": true}
 x, s = 1.3, 0.5
@@ -971,11 +976,6 @@ noise_of = {name: np.std(tape.gradient(bound, means)) for name, bound in bounds.
 print("standard deviation of one draw's gradient:", {name: round(float(value), 3) for name, value in noise_of.items()})
 np.testing.assert_allclose(list(noise_of.values()), [sigma / s**2, sigma + sigma / s**2, 0], rtol=0.05, atol=1e-4)
 
-# %% [markdown] tags=["solution"]
-# That is the noise of one draw for one image. A step averages 64 images, and the likelihood is noisy as well. So train the
-# digit model with either KL, on a quarter of the images, everything else as above:
-
-# %% tags=["solution"] jupyter={"source_hidden": true}
 trained_with = {}
 for kl in (analytic_kl, monte_carlo_kl):
     parts = make_encoder(), make_decoder()
@@ -984,7 +984,3 @@ for kl in (analytic_kl, monte_carlo_kl):
 for name, (bound, error, divergence) in trained_with.items():
     print(f"trained with {name:15s}test -ELBO {bound:.1f} +- {error:.1f}, of which KL {divergence:.1f} nats per image")
 assert abs(trained_with["analytic_kl"][0] - trained_with["monte_carlo_kl"][0]) < (6 if trained_long else 20)
-
-# %% [markdown] tags=["solution"]
-# No more than a few nats lie between them. The closed form costs nothing, so take it where there is one. Where there is none,
-# as for a flow or a mixture, the draw will do.

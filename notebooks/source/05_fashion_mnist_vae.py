@@ -218,8 +218,7 @@ def analytic_kl_elbo(model, images):
 # > **Three slips in published code.** A helper for the *log of a normal density* is called "log-normal pdf", which is
 # > another distribution. The mean of $q(z|x)$ is decoded when the test set is evaluated: that is not the ELBO, whose
 # > expectation is over draws. And `kl_loss = kl_loss(mean, log_variance)` works once: then the name is a number. That
-# > code sets `var` and reads `log_var`, hands on an `epoch` that nobody set and a model under another name, and encodes
-# > test images without their channel axis.
+# > code sets `var` and reads `log_var`, an unset `epoch` and a misnamed model, and forgets a channel axis.
 #
 # Draw often enough and the two ways have to agree. We take 64 images and 200 draws each, before any training:
 
@@ -275,9 +274,9 @@ class TrainableVAE(ConvVAE):
 model = TrainableVAE(encoder_network, decoder_network)
 
 # %% [markdown]
-# > **A common mistake.** One published loop opens two tapes and calls the optimizer twice, for the encoder and for the
-# > decoder. The decoder's backward pass is then run twice, and today's optimizers refuse the second set of variables. The
-# > loss is one number that depends on all weights: one tape and one step are enough.
+# > **A common mistake.** One published loop opens two tapes and calls the optimizer twice, once a network. That runs the
+# > decoder's backward pass twice, and today's optimizers refuse the second set of variables. The loss is one number: one
+# > tape and one step are enough.
 
 # %% tags=["claim"]
 one_optimizer = keras.optimizers.Adam(0.0)  # a rate of zero: the weights stay as they are
@@ -515,7 +514,7 @@ for name, values in features.items():
 # The encoder does not return a point. It returns a small cloud: a mean and a standard deviation in each direction.
 # Training draws a point from the cloud, decodes it, and compares.
 
-# %%
+# %% alt="Four rows, one a garment: the input; its mean, one-sigma ellipse and three numbered draws in the latent plane; the decoded mean; the three decoded draws"
 chosen = [one_of_each[label] for label in (1, 3, 7, 8)]
 images = data.binarise(fashion.test_images[chosen])
 mean, log_variance = model.encode(images)
@@ -523,7 +522,6 @@ sd = tf.exp(0.5 * log_variance).numpy()
 points = np.stack([model.reparameterize(mean, log_variance) for _ in range(3)])
 pictures = [images, model.decode(mean, True), *(model.decode(z, True) for z in points)]
 
-# %% alt="Four rows, one a garment: the input; its mean, one-sigma ellipse and three numbered draws in the latent plane; the decoded mean; the three decoded draws"
 figure, rows = plt.subplots(4, 6, figsize=(11, 8.2), width_ratios=(1, 1.5, 1, 1, 1, 1))
 for index, (colour, row) in enumerate(zip(plots.COLOURS, rows, strict=False)):
     row[1].add_patch(Ellipse(mean[index], *(2 * sd[index]), facecolor=colour, edgecolor="none", alpha=0.25))
