@@ -53,25 +53,8 @@ def images_per_second(steps: dict, batches: list, rounds: int = 5, seconds: floa
 
 
 def published_batchnorm_step(kind):
-    """System 14 as published: 1000 x mean squared error + KL, two tapes, two updates."""
-    encoder, decoder = published.networks(kind, **published.SYSTEM_14)
-    optimizers = [kind.optimizers.Adam(5e-4) for _ in range(2)]
-    for optimizer, network in zip(optimizers, (encoder, decoder), strict=True):
-        optimizer.build(network.trainable_variables)
-
-    @tf.function
-    def step(images):
-        with tf.GradientTape() as first, tf.GradientTape() as second:
-            mean, log_variance = tf.split(encoder(images, training=True), 2, axis=-1)
-            z = mean + tf.exp(0.5 * log_variance) * tf.random.normal(tf.shape(mean))
-            error = tf.reduce_mean((images - decoder(z, training=True)) ** 2, axis=[1, 2, 3])
-            loss = tf.reduce_mean(1000 * error + elbo.kl_to_standard_normal(mean, log_variance))
-        for optimizer, tape, network in zip(optimizers, (first, second), (encoder, decoder), strict=True):
-            gradients = tape.gradient(loss, network.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, network.trainable_variables, strict=True))
-        return loss
-
-    return step
+    """System 14 as published."""
+    return published.step(kind, *published.networks(kind, **published.SYSTEM_14))
 
 
 def course_batchnorm_step(policy: str = "float32"):
