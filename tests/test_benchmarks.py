@@ -1,6 +1,5 @@
 """benchmarks: the reference table says what was stored, and a row of it can be run."""
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from course_utils import data
+from course_utils.data import mnist
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
@@ -19,10 +19,11 @@ import reference_page  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def few_digits():
-    digits = data.load_mnist(source="drawn")
-    few = {name: getattr(digits, name)[:256] for name in ("train_images", "train_labels", "test_images", "test_labels")}
-    return dataclasses.replace(digits, **few)
+def few_digits(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "DRAWN_SIZES", (256, 256))
+        patch.setenv("COURSE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        return data.load_mnist(source="drawn")
 
 
 ROWS = reference.rows()

@@ -9,7 +9,7 @@ from test_cartoonset import FILES, cache, check, pack, put  # noqa: F401
 
 from course_utils import data
 from course_utils.data import cache as caching
-from course_utils.data import cartoonset
+from course_utils.data import cartoonset, mnist
 from course_utils.train import main
 
 LOADERS = [data.load_mnist, data.load_fashion_mnist, data.load_cartoonset]
@@ -154,6 +154,7 @@ def test_make_it_writable_or_set_another_cache(ordinary, monkeypatch):
 @pytest.mark.parametrize("load", LOADERS)
 def test_drawn_images_can_be_asked_for_by_the_setting_and_nothing_is_fetched(load, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", "drawn")
+    monkeypatch.setattr(mnist, "DRAWN_SIZES", (60, 20))
     monkeypatch.setattr("requests.Session.request", lambda *arguments, **named: pytest.fail("asked the network"))
     images = load()
     assert not images.is_real and images.reason == "COURSE_DATA_DIR=drawn was asked for"
