@@ -54,15 +54,20 @@ test: $(READY)
 notebooks: $(NOTEBOOKS)
 
 # Built, executed, then progress bars folded into their last line; an old notebook stays until its successor is whole.
+# While it is executed, its figures are drawn a second time for the slides (tools/hall.py).
 notebooks/%.ipynb: notebooks/source/%.py | $(READY)
-	@mkdir -p build/notebooks
+	@mkdir -p build/notebooks build/ipython/profile_default/startup
+	@rm -rf build/hall/$*
+	@echo 'import sys; sys.path.append("$(CURDIR)/tools"); import hall; hall.install()' > build/ipython/profile_default/startup/larger.py
 	$(BIN)/jupytext --quiet --to ipynb --set-kernel python3 --output build/notebooks/$*.ipynb $<
-	cd notebooks && COURSE_BUDGET=$${COURSE_BUDGET:-laptop} ../$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --execute \
+	cd notebooks && COURSE_BUDGET=$${COURSE_BUDGET:-laptop} COURSE_HALL=$(CURDIR)/build/hall/$* IPYTHONDIR=$(CURDIR)/build/ipython \
+	  ../$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --execute \
 	  --inplace --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.timeout=7200 ../build/notebooks/$*.ipynb
 	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --inplace \
 	  --CoalesceStreamsPreprocessor.enabled=True build/notebooks/$*.ipynb
 	mv build/notebooks/$*.ipynb $@
 	$(BIN)/python tools/front.py $@
+	$(BIN)/python tools/hall.py $@ build/hall/$*
 
 slides: $(READY)
 	$(BIN)/python tools/slides.py --pdf

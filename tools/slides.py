@@ -6,6 +6,7 @@
 A deck is Markdown for pandoc. Two things in it come from the executed notebooks, so that slides and lessons agree:
 `![](<05: beginning of the text alternative>)` is the picture of the cell with that `alt`, and `[[05: words ([0-9.]+)]]`
 is the number that this pattern finds in the cells' printed text. What is not found, or found twice, stops the build.
+Where slides/figures/ has the figure with larger type (tools/hall.py), the deck shows that one.
 `![](<05: ...>){part=0-50}` shows the left half of a picture only, for instance one of two panels, twice as large.
 """
 
@@ -23,6 +24,11 @@ import sphinx_revealjs
 import ziamath
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+if __package__:
+    from tools import hall
+else:
+    import hall
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "build" / "slides"
@@ -49,9 +55,9 @@ def notebook(lesson: str):
 
 
 def picture(lesson: str, beginning: str) -> tuple[bytes, str, str]:
-    """Bytes, file suffix and text alternative of the one picture whose `alt` begins like this."""
+    """Bytes, file suffix and text alternative of the one picture whose `alt` begins like this; larger where kept."""
     found = [
-        (cell.metadata["alt"], data)
+        (cell, data)
         for cell in notebook(lesson).cells
         for output in cell.get("outputs", [])
         for kind, data in output.get("data", {}).items()
@@ -61,8 +67,12 @@ def picture(lesson: str, beginning: str) -> tuple[bytes, str, str]:
         raise SystemExit(
             f"Lesson {lesson} has {len(found)} pictures whose alt text begins with '{beginning}', not one."
         )
-    ((alt, data),) = found
-    content = base64.b64decode(data)
+    ((cell, data),) = found
+    alt, content = cell.metadata["alt"], base64.b64decode(data)
+    if (larger := hall.path_of(lesson, alt)).exists():
+        content = larger.read_bytes()
+        if Image.open(larger).text["Cell"] != hall.digest(cell.source):
+            raise SystemExit(f"{larger.name} was drawn by an older cell. Execute lesson {lesson} anew: make notebooks")
     suffix = ".gif" if content[:3] == b"GIF" else ".jpg" if content[:2] == b"\xff\xd8" else ".png"
     return content, suffix, alt
 
