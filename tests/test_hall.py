@@ -62,6 +62,16 @@ def test_their_type_can_be_read_from_the_back_row():
     assert np.median(heights) >= 20
 
 
+def test_a_part_of_a_figure_is_cut_where_nothing_stands():
+    decks = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "slides").glob("[0-9]*.md"))
+    parts = re.findall(r"!\[\]\(<([0-9A]\d): (.+?)>\)\{part=(\d+)-(\d+)\}", decks)
+    assert parts
+    for lesson, beginning, *cuts in parts:
+        pixels = np.asarray(Image.open(io.BytesIO(slides.picture(lesson, beginning)[0])).convert("L"))
+        for cut in set(map(int, cuts)) - {0, 100}:
+            assert pixels[:, pixels.shape[1] * cut // 100].min() > 250, (lesson, beginning, cut)
+
+
 def panels(titles, width=12):
     figure, axes = plt.subplots(1, len(titles), figsize=(width, 4))
     for ax, title in zip(np.atleast_1d(axes), titles, strict=True):
