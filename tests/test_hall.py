@@ -13,7 +13,10 @@ from nbclient import NotebookClient
 from PIL import Image, PngImagePlugin
 
 from course_utils import plots  # noqa: F401  (the course's style)
-from tools import hall, slides
+
+pytest.importorskip("sphinx_revealjs", reason="the extra 'slides' is not installed")
+
+from tools import hall, slides  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 HEIGHTS = {"": 530, "live-below": 470, "medium": 450, "small": 390, "smaller": 280}  # slides/style.css

@@ -338,7 +338,7 @@ def test_the_command_killed_and_started_again_ends_with_the_same_weights(tmp_pat
     )
     assert 2 <= int(re.search(r"Resumed at step (\d+) of 36", again.stdout)[1]) < 36, "it was not cut off"
     one, other = weights(whole), weights(cut)
-    assert len(one) >= 20 and one.keys() == other.keys()
+    assert len(one) > 20 and one.keys() == other.keys()
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
@@ -371,4 +371,4 @@ def test_two_workers_end_with_one_set_of_files(tmp_path):
     assert [worker.returncode for worker in workers] == [0, 0], said
     assert ["2 device(s)" in out for out, _ in said] == [True, True]
     assert ["Done." in out for out, _ in said] == [True, False]
-    assert len(weights(tmp_path / "run")) >= 20 and (tmp_path / "run" / "picture.png").exists()
+    assert len(weights(tmp_path / "run")) > 20 and (tmp_path / "run" / "picture.png").exists()
