@@ -2,7 +2,9 @@
 
 import ast
 
+import numpy as np
 import pytest
+import tf_keras as keras
 
 from tools import mutate
 
@@ -54,6 +56,41 @@ def test_a_sharp_check_is_killed_and_blunt_ones_are_named(lesson):
     left = mutate.survivors(lesson, 12, report=lines.append)
     assert left == ["assert isinstance(place, float)", "np.testing.assert_allclose(place, abs(place), rtol=3)"]
     assert any("2 of 3 left after" in line for line in lines)
+
+
+def test_a_check_that_no_value_disturbs_is_named_and_each_part_of_one_by_itself(lesson):
+    """`place` is 3: twice it, or half of it, is noticed by the first check alone."""
+    lesson.write_text(LESSON.replace("assert isinstance", "assert place > 0 and place < 5.9 and isinstance"), "utf-8")
+    lines = []
+    left = mutate.blind(lesson, report=lines.append)
+    assert left == [
+        "assert place > 0",
+        "assert isinstance(place, float)",
+        "np.testing.assert_allclose(place, abs(place), rtol=3)",
+    ]
+    assert all(line.startswith("cell 4 SURVIVES 2 of 2 changes") for line in lines[:1]) and len(lines) == 3
+
+
+def test_tables_arrays_and_histories_are_damaged_one_part_at_a_time():
+    ways = dict(mutate.damaged({"VAE": 1.5, "PCA": np.array([1.0, 4.0])}))
+    assert ways["entries exchanged"]["PCA"] == 1.5 and ways["entry 0 doubled"]["VAE"] == 3
+    assert list(ways["entry 1 all alike"]["PCA"]) == [2.5, 2.5] and ways["entry 1 all alike"]["VAE"] == 1.5
+    assert not list(mutate.damaged("words")) and not list(mutate.damaged(True)) and not list(mutate.damaged(len))
+    history = dict(mutate.damaged(keras.callbacks.History()))
+    assert history == {}
+    seen = keras.callbacks.History()
+    seen.history = {"loss": [3.0, 2.0]}
+    assert dict(mutate.damaged(seen))["entry 0 entries exchanged"].history == {"loss": [2.0, 3.0]}
+    assert seen.history == {"loss": [3.0, 2.0]}
+
+
+def test_shuffled_variables_are_put_back():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
+    before = model.get_weights()[0]
+    with mutate.shuffled(model):
+        inside = model.get_weights()[0]
+    assert not np.array_equal(inside, before) and np.array_equal(np.sort(inside.ravel()), np.sort(before.ravel()))
+    assert np.array_equal(model.get_weights()[0], before)
 
 
 def test_a_claim_is_followed_back_to_what_it_depends_on(lesson):

@@ -4,6 +4,10 @@ For each claim cell, the cells that it depends on are executed again with one th
 term dropped, a plus for a minus, two arguments swapped, a constant doubled, labels shuffled. A check that passes all of
 these asserts little. Read each one that is listed: some are right to survive (a shape, a fact about the library), the
 others need a narrower bound, or no sentence. Runs at the smoke budget; what crashes by a change counts neither way.
+
+Where a lesson trains for minutes, python tools/mutate.py 06 --values executes it once, and damages what each check
+reads: numbers and arrays doubled, halved, shuffled, made all alike, entries of a table exchanged, the variables
+of a model shuffled. COURSE_BUDGET=laptop asks the same of the bounds that hold there.
 """
 
 import argparse
@@ -12,13 +16,17 @@ import contextlib
 import copy
 import functools
 import io
+import linecache
 import os
 import random
 import re
+import time
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
+import numpy as np
 
 SOURCES = Path(__file__).parents[1] / "notebooks" / "source"
 TRAINS = re.compile(r"fit|train|minimi[sz]e|apply")
@@ -186,14 +194,150 @@ def survivors(path: Path, most: int, only: list[int] | None = None, report=print
     return found
 
 
+class Watched(ast.NodeTransformer):
+    """A claim cell whose checks, each part of an `and` by itself, note their failure under their number and go on."""
+
+    def __init__(self):
+        self.checks = []
+
+    def watched(self, statement: ast.stmt) -> ast.stmt:
+        number = len(self.checks)
+        self.checks.append(ast.unparse(statement))
+        (frame,) = ast.parse(
+            f"try:\n    pass\nexcept AssertionError:\n    _seen[{number}] = False\n"
+            f"except Exception:\n    pass\nelse:\n    _seen.setdefault({number}, True)"
+        ).body
+        frame.body = [statement]
+        return frame
+
+    def visit_Assert(self, node):
+        both = isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And)
+        return [self.watched(ast.Assert(part)) for part in (node.test.values if both else [node.test])]
+
+    def visit_Expr(self, node):
+        return self.watched(node) if is_check(node) else node
+
+
+def damaged(value):
+    """(what, changed value) for each way to damage a number, an array, or a table of them; nothing for other things."""
+    rng = np.random.default_rng(0)
+    if isinstance(value, (bool, np.bool_, str, bytes, type)) or value is None:
+        return
+    if isinstance(value, (int, float, np.number)):
+        yield "doubled", value * 2 if value else 1
+        yield "halved", type(value)(value / 2) if value else -1
+    elif isinstance(value, np.ndarray) or hasattr(value, "numpy"):
+        array = np.asarray(value)
+        if array.dtype.kind in "iuf":
+            yield "doubled", array * array.dtype.type(2)
+            yield "halved", (array / 2).astype(array.dtype)
+        if array.ndim and len(array) > 1:
+            yield "shuffled", rng.permutation(array)
+            if array.dtype.kind == "f":
+                yield "all alike", np.full_like(array, array.mean())
+    elif isinstance(value, (dict, list, tuple)) and 0 < len(value) < 200:
+        keys, entries = (list(value), list(value.values())) if isinstance(value, dict) else (None, list(value))
+
+        def rebuilt(entries):
+            if keys is not None:
+                return dict(zip(keys, entries, strict=True))
+            return value._make(entries) if hasattr(value, "_make") else type(value)(entries)
+
+        if len(entries) > 1:
+            yield "entries exchanged", rebuilt(entries[1:] + entries[:1])
+        for index, entry in enumerate(entries[:8]):
+            for what, changed in damaged(entry):
+                yield f"entry {index} {what}", rebuilt([*entries[:index], changed, *entries[index + 1 :]])
+    elif isinstance(getattr(value, "history", None), dict):  # what fit returns
+        for what, changed in damaged(value.history):
+            yield what, types.SimpleNamespace(**vars(value) | {"history": changed})
+
+
+@contextlib.contextmanager
+def shuffled(module):
+    """A model or a distribution whose variables have other numbers, shuffled or doubled, for a while."""
+    before, rng = [np.asarray(variable) for variable in module.variables], np.random.default_rng(0)
+    try:
+        for variable, value in zip(module.variables, before, strict=True):
+            variable.assign(rng.permutation(value.ravel()).reshape(value.shape) if value.size > 1 else value * 2)
+        yield
+    finally:
+        for variable, value in zip(module.variables, before, strict=True):
+            variable.assign(value)
+
+
+def found_by(statement: ast.stmt, space: dict) -> list[str]:
+    """The names of the lesson that a statement reads, also by way of the lesson's own functions."""
+    wanted, found = sorted(Cell(ast.Module([statement], []), True).reads), []
+    for name in wanted:
+        if name in found or name not in space:
+            continue
+        found.append(name)
+        if isinstance(space[name], types.FunctionType) and space[name].__globals__ is space:
+            wanted.extend(space[name].__code__.co_names)
+    return found
+
+
+def blind(path: Path, seconds: float = 30.0, report=print) -> list[str]:
+    """The checks of a lesson that pass whatever is done to what they read; each statement has so many seconds."""
+    import matplotlib.pyplot as plt
+    import tensorflow as tf
+
+    space, survive = {"__name__": "__main__"}, []
+
+    def run(tree, name):
+        text, seen = ast.unparse(tree), {}
+        linecache.cache[name] = len(text), None, text.splitlines(keepends=True), name  # where AutoGraph reads it
+        space["_seen"] = seen
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            exec(compile(text, name, "exec"), space)
+        plt.close("all")
+        return seen
+
+    for number, cell in enumerate(read(path)):
+        for part in [[each] for each in cell.tree.body] if cell.claim else [cell.tree.body]:
+            watch, tree = Watched(), ast.Module(part, [])
+            if not cell.claim or isinstance(part[0], (ast.FunctionDef, ast.ClassDef)) or not is_check(part[0]):
+                run(tree, f"<cell {number}>")
+                continue
+            names = found_by(part[0], space)
+            tree = watch.visit(tree)
+            honest = run(tree, f"<claim {number}>")
+            before, deadline = dict(space), time.monotonic() + seconds
+            ways = [(name, None) for name in names if isinstance(space[name], tf.Module) and space[name].variables]
+            ways += [(name, changed) for name in names for _, changed in damaged(space[name])]
+            random.Random(number).shuffle(ways)
+            alive, tried = {each for each, passed in honest.items() if passed}, 0
+            for name, changed in ways:
+                if not alive or time.monotonic() > deadline:
+                    break
+                with shuffled(before[name]) if changed is None else contextlib.nullcontext():
+                    space[name] = before[name] if changed is None else changed
+                    with contextlib.suppress(Exception):  # what crashes counts neither way
+                        alive -= {each for each, passed in run(tree, f"<claim {number}>").items() if not passed}
+                        tried += 1
+                space.clear()
+                space.update(before)
+            for each, text in enumerate(watch.checks):
+                if each not in honest:
+                    report(f"cell {number} not reached at this budget: {text[:300]}")
+                elif each in alive or not honest[each]:
+                    state = f"SURVIVES {tried} of {len(ways)} changes" if honest[each] else "FAILS AS IT IS"
+                    survive.append(text)
+                    report(f"cell {number} {state}: {text[:300]}")
+    return survive
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lesson", help="its number, for instance 02")
     parser.add_argument("--most", type=int, default=12, help="changes that are tried on a claim (12)")
     parser.add_argument("--cells", type=int, nargs="*", help="only the claims in these code cells, counted from 0")
+    parser.add_argument("--values", action="store_true", help="run the lesson once, and change what its checks read")
     options = parser.parse_args()
     os.environ.setdefault("COURSE_BUDGET", "smoke")
     os.environ.setdefault("MPLBACKEND", "Agg")
     (lesson,) = SOURCES.glob(f"{options.lesson}_*.py")
-    left = survivors(lesson, options.most, options.cells, lambda line: print(line, flush=True))
+    show = functools.partial(print, flush=True)
+    left = blind(lesson, report=show) if options.values else survivors(lesson, options.most, options.cells, show)
     print(f"{len(left)} checks survive everything")
