@@ -345,7 +345,7 @@ for name, library in libraries.items():
 moved = np.linalg.norm(np.array(paths["tf_keras"]) - start, axis=1)
 apart = np.linalg.norm(np.array(paths["tf_keras"]) - paths["Keras 3"], axis=1) / moved
 
-# %% alt="Left: the loss of both libraries falls along one curve, the two lines cover each other. Right: the distance between their weights, as a share of the way gone, on a logarithmic axis, stays far below one per cent"
+# %% alt="Left: the loss of both libraries falls along one curve, the two lines cover each other. Right: the distance between their weights, as a share of the way gone, on a logarithmic axis, grows and stays small"
 figure, axes = plt.subplots(1, 2, figsize=(12.5, 4.2))
 count = np.arange(1, len(batches) + 1)
 for (name, losses), colour, width in zip(curves.items(), (plots.BLUE, plots.ORANGE), (6, 2), strict=True):
@@ -359,11 +359,11 @@ print(f"apart after 1 step: {apart[0]:.1g}; after {len(batches)} steps: {apart[-
 
 # %% [markdown]
 # Left, one line lies on the other. Right is the finer picture. The libraries need not add floats up in the same order, so
-# that sooner or later a last digit differs, and a training may magnify that. The distance stays far below one per cent: it
-# is one and the same training.
+# that sooner or later a last digit differs, and a training may magnify that: how far depends on the processor. For thirty
+# steps the distance stays below one per cent, and after sixty it is a few at most: it is one and the same training.
 
 # %% tags=["claim"]
-assert apart[0] < 1e-3 and apart.max() < 0.01
+assert apart[0] < 1e-3 and apart[:30].max() < 0.01 and apart.max() < 0.05
 np.testing.assert_allclose(curves["tf_keras"], curves["Keras 3"], rtol=2e-3)
 assert curves["tf_keras"][-1] < 0.75 * curves["tf_keras"][0]
 
