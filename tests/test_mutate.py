@@ -71,6 +71,13 @@ def test_a_check_that_no_value_disturbs_is_named_and_each_part_of_one_by_itself(
     assert all(line.startswith("cell 4 SURVIVES 2 of 2 changes") for line in lines[:1]) and len(lines) == 3
 
 
+def test_what_a_check_reads_by_way_of_a_function_and_a_comprehension_in_it_is_found():
+    space = {"rows": {"VAE": 3.0}}
+    exec("def largest(names):\n    return max([rows[name] for name in names])", space)
+    (check,) = ast.parse("assert largest(['VAE']) > 2").body
+    assert set(mutate.found_by(check, space)) == {"largest", "rows"}
+
+
 def test_tables_arrays_and_histories_are_damaged_one_part_at_a_time():
     ways = dict(mutate.damaged({"VAE": 1.5, "PCA": np.array([1.0, 4.0])}))
     assert ways["entries exchanged"]["PCA"] == 1.5 and ways["entry 0 doubled"]["VAE"] == 3

@@ -274,7 +274,8 @@ def found_by(statement: ast.stmt, space: dict) -> list[str]:
             continue
         found.append(name)
         if isinstance(space[name], types.FunctionType) and space[name].__globals__ is space:
-            wanted.extend(space[name].__code__.co_names)
+            inner = [each for each in space[name].__code__.co_consts if isinstance(each, types.CodeType)]
+            wanted.extend(read for code in (space[name].__code__, *inner) for read in code.co_names)
     return found
 
 
