@@ -639,7 +639,7 @@ plt.show()
 # A standard normal in 200 dimensions lives on a shell: nearly all draws have a length close to $\sqrt{200} = 14.1$.
 # Where do codes live?
 
-# %% tags=["claim"] alt="Histograms of the length of codes: prior draws in a narrow peak at 14, codes of avatars to the right of it. Beside them the numbers of three dimensions: bells, all wider than N(0, 1)"
+# %% tags=["claim"] alt="Histograms of the length of codes: prior draws in a narrow peak at 14, codes of avatars to the right of it. Beside them the numbers of three dimensions, all wider than N(0, 1)"
 train_mean, train_sd = known.train_mean, known.train_sd
 test_mean, test_sd = known.test_mean, known.test_sd
 train_codes = train_mean + train_sd * rng.standard_normal(train_mean.shape)
@@ -671,7 +671,7 @@ assert inside < 0.25
 assert spread.min() > 1.3 and 2 < np.median(spread) < 2.5
 
 # %% [markdown]
-# Most dimensions by themselves look like bells, and none is as narrow as N(0, 1). The KL was meant to prevent that. Take it
+# No dimension by itself is as narrow as N(0, 1). The KL was meant to prevent that. Take it
 # apart. Averaged over the training images, with $q(z)$ for the mixture of all their posteriors (the *aggregate
 # posterior*),
 #
@@ -757,7 +757,7 @@ assert nats["Gaussian"] < 0.8 * nats["N(0, I)"]
 #
 # ## Fit a mixture
 #
-# One by one they look like bells; together they are none. Bald heads and long hair are clusters, not the two ends of one. A mixture of
+# Codes are not spread like a bell. Bald heads and long hair are clusters, not the two ends of one. A mixture of
 # Gaussians can follow them, in the 40 directions in which the codes vary most; along the other 160 the Gaussian stays. How
 # many parts? As many as held-out codes like best.
 

@@ -360,11 +360,11 @@ print(f"apart after 1 step: {apart[0]:.1g}; after {len(batches)} steps: {apart[-
 # %% [markdown]
 # Left, one line lies on the other. Right is the finer picture. The libraries need not add floats up in the same order, so
 # that sooner or later a last digit differs, and a training may magnify that: how far depends on the processor. For thirty
-# steps the distance stays below one per cent, and after sixty it is a few at most: it is one and the same training.
+# steps the distance stays below a thousandth, and the two losses agree throughout: it is one and the same training.
 
 # %% tags=["claim"]
-assert apart[0] < 1e-3 and apart[:30].max() < 0.01 and apart.max() < 0.05
-np.testing.assert_allclose(curves["tf_keras"], curves["Keras 3"], rtol=2e-3)
+assert apart[:30].max() < 1e-3 and apart.max() < 0.05
+np.testing.assert_allclose(curves["tf_keras"], curves["Keras 3"], rtol=5e-4)
 assert curves["tf_keras"][-1] < 0.75 * curves["tf_keras"][0]
 
 # %% [markdown]
