@@ -145,10 +145,12 @@ class VAE(saving.WeightsOnly, keras.Model):
         if not self._trains_as_here:
             return super().fit(**given)
         self._check(given, "fit")
-        held_out = given.get("validation_data")
-        if held_out is not None:
+        if (held_out := given.get("validation_data")) is not None:
             pair = isinstance(held_out, tuple) and len(held_out) == 2
             self._check({"x": held_out[0], "y": held_out[1]} if pair else {"x": held_out}, "fit, validation_data")
+        if hasattr(self.optimizer, "build"):  # a first step that makes Adam's memory is traced twice
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
         found = []
         if isinstance(given.get("x"), tf.data.Dataset) and self.distribute_strategy.num_replicas_in_sync == 1:
             given["x"] = entry.watched(given["x"], "fit", self.parts.binary, found)

@@ -179,7 +179,7 @@ def nats_lost(images, answers):
 
 some, spoilt = sample[:20], face + 0.2 * (np.arange(dimensions) % 100 == 0).reshape(face.shape)
 np.testing.assert_allclose(nats_lost(some, mean_image), 1000 * np.mean((some - mean_image) ** 2), rtol=0.01)
-assert 30 < most < 250
+assert 50 < most < 80 if avatars.is_real else 25 < most < 50
 np.testing.assert_allclose(nats_lost(face[None], spoilt[None]), 0.4, rtol=0.03)
 
 # %% [markdown]
@@ -279,7 +279,7 @@ plots.compare_rows(
     title="What straight lines can do, and what the published constant leaves of it",
     size=1.35,
 )
-assert 5 <= used.sum() <= 30 and linear_kl < 25
+assert 8 <= used.sum() <= 20 and 5 < linear_kl < 12
 assert decibels[f"PCA, {components}"] > decibels["best linear, published"] + 2 > decibels["mean image"] + 3
 
 # %% [markdown]
@@ -568,7 +568,7 @@ plots.compare_rows(
     size=1.2,
 )
 assert spans("calibrated", "dB")[0] > spans("published", "dB")[1] + 1.5
-assert spans("calibrated", "KL")[0] > 5 * spans("published", "KL")[1]
+assert spans("calibrated", "KL")[0] > 15 * spans("published", "KL")[1]
 assert spans("calibrated", "from N(0, I)")[0] > spans("published", "from N(0, I)")[1]
 assert spans("calibrated", "from fitted")[1] < spans("published", "from N(0, I)")[0]
 part = 0.2 if avatars.is_real and budget.name != "smoke" else 0.5
@@ -598,8 +598,8 @@ if avatars.is_real and runtime.budget_name() != "smoke":
     print(
         f"on your {len(held_out)} held-out avatars {decibels['course']:.2f} dB, PCA {decibels[f'PCA, {components}']:.2f}"
     )
-    assert decibels["course"] > decibels[f"PCA, {components}"] + 1
-assert card["held-out"]["psnr"] > 21
+    assert decibels["course"] > decibels[f"PCA, {components}"] + 1.5
+assert card["held-out"]["psnr"] > 21.4
 
 # %% alt="Two curves against epochs on a logarithmic axis: decibels of held-out reconstructions climb past the line of PCA, and the distance of fitted draws falls towards that of training avatars"
 past = card["history"]
@@ -667,7 +667,7 @@ inside = np.mean(
     (lengths["draws from q(z|x) of training avatars"] > low) & (lengths["draws from q(z|x) of training avatars"] < high)
 )
 print(f"{inside:.1%} of the codes are as long as 98% of the prior draws are")
-assert inside < 0.25
+assert inside < 0.01
 assert spread.min() > 1.3 and 2 < np.median(spread) < 2.5
 
 # %% [markdown]
@@ -713,9 +713,9 @@ print(
     f"shift, scale and correlation: {gaussian_nats:.0f} of {paid:.0f} nats; one per cent of the error: {one_per_cent:.0f}"
 )
 assert min(parts.values()) > 0
-assert parts["information"] < 0.02 * paid and gaussian_nats > 0.3 * paid
+assert parts["information"] < 0.01 * paid and gaussian_nats > 0.38 * paid
 np.testing.assert_allclose(one_per_cent, nats_of(error, error) - nats_of(0.99 * error, 0.99 * error), rtol=1e-6)
-assert 0.3 < paid / one_per_cent < 4
+assert 1 < paid / one_per_cent < 1.6
 
 # %% [markdown]
 # Information is a sliver. Shift, scale and correlation buy nothing: the last layer of the encoder and the first of the
@@ -750,7 +750,7 @@ nats["Gaussian"] = float(tf.reduce_mean(tfd.kl_divergence(posterior, gaussian)))
 selftest.compare(guess, nats["Gaussian"], "KL of held-out avatars to the fitted Gaussian, in nats per image")
 on_training = tfd.kl_divergence(tfd.MultivariateNormalDiag(train_mean, train_sd), gaussian)
 np.testing.assert_allclose(tf.reduce_mean(on_training), paid - gaussian_nats, rtol=0.01)
-assert nats["Gaussian"] < 0.8 * nats["N(0, I)"]
+assert nats["Gaussian"] < 0.65 * nats["N(0, I)"]
 
 # %% [markdown]
 # On the training images it is exactly the whole less shift, scale and correlation. On held-out images the bound is better too.
@@ -793,7 +793,7 @@ axis.set(
 )
 axis.legend()
 plt.show()
-assert 1 < parts_chosen < 24 and scores[parts_chosen] > scores[1] + 2
+assert 4 <= parts_chosen <= 16 and scores[parts_chosen] > scores[1] + 8
 
 
 # %% [markdown]
@@ -817,8 +817,8 @@ draws = posterior.sample(20, seed=runtime.SEED)
 nats["mixture"] = float(tf.reduce_mean(posterior.log_prob(draws) - mixture.log_prob(draws)))
 closed_form = float(tf.reduce_mean(posterior.log_prob(draws) - gaussian.log_prob(draws)))
 print(f"mixture of {parts_chosen} parts: {nats['mixture']:.0f} nats, the fitted Gaussian {nats['Gaussian']:.0f}")
-assert abs(closed_form - nats["Gaussian"]) < 2, "the estimate from draws must agree with the closed form"
-assert nats["mixture"] < nats["Gaussian"] - 2
+assert abs(closed_form - nats["Gaussian"]) < 0.5, "the estimate from draws must agree with the closed form"
+assert nats["mixture"] < nats["Gaussian"] - 10
 
 # %% [markdown]
 # ## Smooth the aggregate posterior
@@ -850,11 +850,11 @@ axis.legend()
 plt.show()
 for name, value in nats.items():
     print(f"KL of held-out avatars to {name:16s} {value:6.0f} nats, {nats['N(0, I)'] - value:5.0f} saved")
-assert 0.5 < chosen_width < 0.99 and abs(by_width[-1] - nats["Gaussian"]) < 20
-assert min(by_width) < nats["Gaussian"] - 10
+assert 0.6 < chosen_width < 0.95 and abs(by_width[-1] - nats["Gaussian"]) < 2
+assert min(by_width) < nats["Gaussian"] - 20
 
 # %% tags=["claim"] alt="Six rows of eight: draws from N(0, I), torn; from the fitted Gaussian, faces with loose hair; from the mixture and from the smoothed aggregate posterior, whole faces; and the training avatars closest to the last"
-narrow = 0.6
+narrow = 0.5
 
 
 def smoothed_draws(width, number):
@@ -866,7 +866,6 @@ def smoothed_draws(width, number):
 sources = {"N(0, I)": normal_codes}
 sources |= {"Gaussian": gaussian.sample(budget.draws, seed=1), "mixture": mixture.sample(budget.draws, seed=1)}
 sources |= {f"smoothed\nby {width}": smoothed_draws(width, budget.draws) for width in (chosen_width, narrow)}
-drawn_faces = {name: decode(vae, codes) for name, codes in sources.items()}
 smooth = list(sources)[-1]
 
 
@@ -874,8 +873,14 @@ def avatar_features(pictures):
     return (shrunk(pictures, 32).reshape(len(pictures), -1) - known.centre) @ known.components.T
 
 
+def features_of(codes):
+    return in_parts(lambda part: avatar_features(decode(vae, part)), np.asarray(codes))
+
+
+drawn_faces = {name: decode(vae, codes[: 100 if name == smooth else 8]) for name, codes in sources.items()}
+drawn_features = {name: features_of(codes) for name, codes in sources.items()}
 closest = NearestNeighbors(n_neighbors=1).fit(known.train_features)
-twins = closest.kneighbors(avatar_features(drawn_faces[smooth][:8]), return_distance=False)[:, 0]
+twins = closest.kneighbors(drawn_features[smooth][:8], return_distance=False)[:, 0]
 plots.compare_rows(
     {name: pictures[:8] for name, pictures in drawn_faces.items()}
     | {"closest\ntraining\navatar,\nas rebuilt": decode(vae, train_mean[twins])},
@@ -886,43 +891,40 @@ plots.compare_rows(
 
 def in_groups(features_of_many):
     """The mean distance of groups as large as the held-out set; one group alone is off by one or two."""
-    size = len(known.test_features)
-    groups = [features_of_many[i : i + size] for i in range(0, len(features_of_many) - size + 1, size)]
-    return np.mean([metrics.frechet_distance(group, known.test_features) for group in groups])
+    picked = (rng.permutation(len(features_of_many))[: len(known.test_features)] for _ in range(50))
+    return np.mean([metrics.frechet_distance(features_of_many[one], known.test_features) for one in picked])
 
 
-distances = {
-    name.replace("\n", " "): in_groups(in_parts(avatar_features, pictures)) for name, pictures in drawn_faces.items()
-}
-distances["training avatars"] = in_groups(known.train_features[: budget.draws])
+distances = {name.replace("\n", " "): in_groups(points) for name, points in drawn_features.items()}
+distances["training avatars"] = in_groups(known.train_features)
 for name, value in distances.items():
     print(f"Fréchet distance to held-out avatars, {name:17s} {value:6.1f}")
 followers = [value for name, value in distances.items() if name.startswith(("mixture", "smoothed"))]
-assert distances["N(0, I)"] > 5 * distances["Gaussian"]
-assert min(followers) < distances["Gaussian"] and max(followers) < 0.15 * distances["N(0, I)"]
-assert min(followers) < 1.8 * distances["training avatars"]
+assert distances["N(0, I)"] > 10 * distances["Gaussian"]
+assert min(followers) < distances["Gaussian"] and max(followers) < 0.1 * distances["N(0, I)"]
+assert min(followers) < 1.15 * distances["training avatars"] and max(followers) < 1.35 * distances["training avatars"]
 
 # %% [markdown]
-# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. Narrower than held-out nats would have
-# it, faces are cleaner, and nearer to training avatars. Would you notice copies? Measure it with a control that must be
-# caught.
+# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. The distance no longer tells the last
+# draws from training avatars; your eye does. Narrower than held-out nats would have it, faces are cleaner. Are they copies?
+# Measure it with a control that must be caught.
 
 # %% tags=["claim"] alt="A hundred draws from the smoothed aggregate posterior, not chosen: nearly all are whole faces of all kinds"
 gaps = {
-    "draws": closest.kneighbors(avatar_features(drawn_faces[smooth]))[0],
-    "held-out avatars, as rebuilt": closest.kneighbors(avatar_features(decode(vae, test_mean)))[0],
-    "copies: training avatars, as rebuilt": closest.kneighbors(avatar_features(decode(vae, train_mean[:100])))[0],
+    "draws": closest.kneighbors(drawn_features[smooth])[0],
+    "held-out avatars, as rebuilt": closest.kneighbors(features_of(test_mean))[0],
+    "copies: training avatars, as rebuilt": closest.kneighbors(features_of(train_mean[:100]))[0],
 }
 for name, values in gaps.items():
     print(f"{name:37s} {np.median(values):.2f} from the closest training avatar, in the middle")
 _, axis = plt.subplots(figsize=(13, 3.6))
-axis.imshow(plots.mosaic(drawn_faces[smooth][:100, ::3, ::3], columns=20, gap=3))
+axis.imshow(plots.mosaic(drawn_faces[smooth][:, ::3, ::3], columns=20, gap=3))
 axis.set_title(f"The first hundred draws from the aggregate posterior, smoothed by {narrow}")
 axis.axis("off")
 plt.show()
 near, held_out_gap, copied = (np.median(values) for values in gaps.values())
-assert copied < 0.5 * held_out_gap, "the control must be caught"
-assert near > 0.8 * held_out_gap
+assert copied < 0.2 * held_out_gap, "the control must be caught"
+assert near > 0.85 * held_out_gap
 
 # %% [markdown]
 # ## Learn the prior with the model
@@ -1207,7 +1209,7 @@ added, removed, control = curves.values()
 assert accuracy > share + 0.2
 assert np.all(np.diff(added) > 0) and np.all(np.diff(removed) < 0)
 assert added[-1] - added[1] > 0.3 and removed[1] - removed[-1] > 0.2
-assert abs(control[-1] - control[1]) < 0.2 * (added[-1] - added[1])
+assert abs(control[-1] - control[1]) < 0.05 * (added[-1] - added[1])
 
 # %% [markdown]
 # ## Change the hair and the skin
@@ -1246,7 +1248,7 @@ for name, along in {"1.5 x glasses": 1.5 * glasses_direction, "to black": edits[
         effects[name, probe_name] = change
         print(f"along {name:13s} the {probe_name:7s} probe changes by {change:+.2f}")
 print(f"the hair probe is right on {hair_accuracy:.1%} of held-out avatars")
-assert hair_accuracy > 0.9
+assert hair_accuracy > 0.95
 assert effects["to black", "hair"] > max(0.5, 3 * abs(effects["1.5 x glasses", "hair"]))
 assert effects["1.5 x glasses", "glasses"] > max(0.2, 2 * abs(effects["to black", "glasses"]))
 

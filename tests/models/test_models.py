@@ -176,3 +176,19 @@ def test_no_sum_of_gradients_depends_on_what_is_ready_first(build, shape, likeli
     step = tf.function(vae.train_step).get_concrete_function(tf.TensorSpec((2, *shape)))
     sums = [len(operation.inputs) for operation in step.graph.get_operations() if operation.type == "AddN"]
     assert sums and max(sums) == 2
+
+
+def test_the_training_step_is_recorded_once(garments):
+    """A step that made Adam's memory would be recorded a second time, which takes seconds."""
+    recordings = []
+
+    class Counting(models.VAE):
+        def negative_elbo(self, images, training=False, seed=None):
+            recordings.append(training)
+            return super().negative_elbo(images, training, seed)
+
+    encoder, decoder = networks.dense_vae_networks(width=16)
+    vae = Counting(models.posterior_of(encoder), models.gaussian_of(decoder, 0.1), models.standard_normal(2))
+    vae.compile(keras.optimizers.Adam(jit_compile=False))
+    vae.fit(data.to_float(garments[:64]), batch_size=32, epochs=2, verbose=0)
+    assert recordings == [True]
