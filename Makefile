@@ -85,6 +85,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/fashion_mnist.py
 	$(BIN)/python benchmarks/cartoonset.py
 	$(BIN)/python benchmarks/avatars.py
+	$(BIN)/python benchmarks/draws.py
 
 clean:
 	rm -rf build $(VENV) *.egg-info

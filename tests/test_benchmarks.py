@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils import data
+from course_utils import data, pretrained
 from course_utils.data import mnist
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.append(str(BENCHMARKS))
 
 import bands  # noqa: E402
+import draws  # noqa: E402
 import reference  # noqa: E402
 import reference_page  # noqa: E402
 
@@ -153,3 +154,16 @@ def test_the_wavelet_basis_is_orthonormal(levels):
     assert len(bands.haar(one, levels)) == levels + 1
     flat = bands.haar(np.ones((1, 64, 64, 3), np.float32), levels)
     assert all(np.all(detail == 0) for detail in flat[:-1]) and np.allclose(flat[-1], 2.0**levels)
+
+
+def test_every_fitted_density_has_the_mean_and_the_covariance_of_the_codes():
+    known, rng = pretrained.codes(), np.random.default_rng(0)
+    sets = draws.codes_of(known, 8_000, rng)
+    codes = known.train_mean + known.train_sd * rng.standard_normal(known.train_mean.shape)
+    first = np.linalg.eigh(np.cov(codes.T))[1][:, -3:]  # the directions of most variance
+    assert np.var(sets.pop("N(0, I)") @ first) < 0.2 * np.var(codes @ first)
+    assert len(sets) == 2 + len(draws.WIDTHS)
+    for name, drawn in sets.items():
+        np.testing.assert_allclose(drawn.var(axis=0).sum(), codes.var(axis=0).sum(), rtol=0.04, err_msg=name)
+        np.testing.assert_allclose(np.cov((drawn @ first).T), np.cov((codes @ first).T), atol=8, err_msg=name)
+        assert np.abs((drawn - codes.mean(axis=0)).mean(axis=0)).max() < 0.5, name

@@ -53,7 +53,7 @@ budget = runtime.start("00")
 # | budget | for | how long |
 # |---|---|---|
 # | `smoke` | tests: everything runs, little is learnt | one to four minutes a lesson |
-# | `laptop` | two cores, no GPU (the default without one) | about 5 minutes a lesson or less, lesson 06 about 10 |
+# | `laptop` | two cores, no GPU (the default without one) | about 5 minutes a lesson or less, lesson 06 12 to 20 |
 # | `full` | a GPU (the default with one) | the published numbers of epochs |
 #
 # To choose another one, set the environment variable `COURSE_BUDGET` before Jupyter starts.
@@ -153,7 +153,7 @@ print("ready")
 # | [03 Reparameterization](03_reparameterization.ipynb) | how does a gradient pass a draw? | 2 minutes |
 # | [04 The TFP VAE](04_tfp_vae.ipynb) | how do you build one that you can trust? | 3 minutes |
 # | [05 A VAE on Fashion-MNIST](05_fashion_mnist_vae.ipynb) | what does it learn, and when? | 4 minutes |
-# | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 10 minutes |
+# | [06 Cartoon Set](06_cartoon_set.ipynb) | does it scale to 256x256 in colour? | 12 to 20 minutes |
 # | [07 How good is my VAE?](07_how_good.ipynb) | which numbers can you trust? | 5 minutes |
 # | [A1 TFP's parts taken apart](A1_tfp_parts.ipynb) | appendix: what is inside TFP's bijectors and variables? | half a minute |
 #

@@ -402,7 +402,7 @@ print(f"no latent variable: {no_latent:.1f} nats per image")
 print(f"two of them:        {convolutional['negative_elbo']:.1f} nats per image")
 saved = 1 - convolutional["negative_elbo"] / no_latent
 print(f"saved:              {saved:.0%}")
-assert saved > (0.45 if trained_long else 0.25)
+assert saved > (0.48 if trained_long else 0.25)
 assert 2 < convolutional["kl"] < 10 and convolutional["standard_error"] < 1.5
 
 # %% [markdown]
@@ -442,7 +442,7 @@ shuffled = np.random.default_rng(0).permutation(tiles.reshape(400, 784))
 apart = rms(shuffled[:200] - shuffled[200:]).mean()
 print(f"between neighbours {steps.mean():.3f}, 99% of them below {np.quantile(steps, 0.99):.3f}")
 print(f"between random tiles {apart:.3f} (root mean square of a pixel)")
-assert steps.mean() < (0.25 if trained_long else 0.33) * apart
+assert steps.mean() < (0.2 if trained_long else 0.33) * apart
 assert np.quantile(steps, 0.99) < apart
 
 # %% [markdown]
@@ -549,7 +549,7 @@ plt.show()
 # %% tags=["claim"]
 spread = tf.exp(0.5 * model.encode(binary_test[:2000])[1]).numpy()
 print("median standard deviation of q(z|x) over 2,000 test images:", np.median(spread, axis=0).round(3))
-assert np.all(np.median(spread, axis=0) < (0.12 if trained_long else 0.6)), "a small part of the prior's unit spread"
+assert np.all(np.median(spread, axis=0) < (0.07 if trained_long else 0.6)), "a small part of the prior's unit spread"
 
 # %% [markdown]
 # ## Walk from one garment to another
@@ -747,7 +747,7 @@ print(f"error of a pixel {error**0.5:.2f}; with that as its noise, the model has
 np.testing.assert_allclose(gaussian["reconstruction"], constant + 1000 * error, atol=2)
 assert no_latent_grey - gaussian["negative_elbo"] > (35 if trained_long else 10)
 assert 2.5 < (variance / error) ** 0.5 < 3.5 if trained_long else error < variance
-assert calibrated < gaussian["negative_elbo"] - (450 if trained_long else 300)
+assert calibrated < gaussian["negative_elbo"] - (550 if trained_long else 300)
 
 # %% [markdown]
 # The model claims three times the error that it makes. A negative loss is no mistake: grey levels have a *density*,
@@ -798,9 +798,9 @@ for name, images in {"originals": test_images[:1000], "reconstructions": means[:
     votes = judged(images)
     same_class[name], same_kind[name] = np.mean(votes == truth), np.mean(kind_of[votes] == kind_of[truth])
     print(f"{name:15s}: class right {same_class[name]:.0%}, kind right {same_kind[name]:.0%}")
-assert explained > (0.55 if trained_long else 0.25)
+assert explained > (0.59 if trained_long else 0.25)
 assert same_class["reconstructions"] < same_class["originals"] - 0.05
-assert same_kind["reconstructions"] > same_class["reconstructions"] + (0.25 if trained_long else 0.1)
+assert same_kind["reconstructions"] > same_class["reconstructions"] + (0.32 if trained_long else 0.1)
 
 # %% [markdown]
 # ## Compare its plane with the autoencoder's

@@ -30,7 +30,7 @@
 #
 # **You need** lesson [05](05_fashion_mnist_vae.ipynb), or a VAE that you have trained yourself.
 #
-# **Time:** 15 to 30 minutes of computing at the `laptop` budget on two cores, and three hours of study. `full` downloads
+# **Time:** 12 to 20 minutes of computing at the `laptop` budget on two cores, and three hours of study. `full` downloads
 # 10,000 avatars (450 MB) and wants a GPU.
 
 # %% tags=["setup", "hide-input"] cellView="form" jupyter={"source_hidden": true}
