@@ -403,7 +403,9 @@ def train(library, seed):
     library.utils.set_random_seed(seed)
     vae = vae_class(library)(*networks_of(library))
     batches = data.batches(train_images, 64, seed=seed, transform="binarise", drop_remainder=True)
-    vae.compile(library.optimizers.Adam(warmup_cosine(library, 2e-3, budget.epochs * len(batches))))
+    optimizer = library.optimizers.Adam(warmup_cosine(library, 2e-3, budget.epochs * len(batches)))
+    vae.compile(optimizer, jit_compile=False)  # to compile would take longer than to train
+    optimizer.build(vae.trainable_variables)
     vae.fit(batches, epochs=budget.epochs, shuffle=False, verbose=0)  # the batches are shuffled already
     return vae
 
