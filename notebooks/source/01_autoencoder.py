@@ -349,7 +349,7 @@ if budget.name != "smoke":  # Adam takes some more steps
 for name in ("RMSprop", "Adam"):
     assert 0.97 < final["relu", "sigmoid", name] < 1.03
     flat_end = np.abs(encoders["relu", "sigmoid", name](test_images) - 0.5)
-    assert np.mean(flat_end) > 0.45, "the code sits at the end of its sigmoid"
+    assert np.mean(flat_end) > 0.48, "the code sits at the end of its sigmoid"
     assert final["relu", "linear", name] < (0.85 if budget.name == "smoke" else 0.7)
 runtime.set_seed()
 before = build_dense(2, "sigmoid", "sigmoid")[0].get_weights()[0]
@@ -753,7 +753,7 @@ plt.show()
 # > anything: its loss never visits them.
 
 # %% tags=["claim"]
-assert away.max() > (2 if budget.name == "smoke" else 3) * usual.mean()
+assert away.max() > (4 if budget.name == "smoke" else 3.5) * usual.mean()
 assert 2 <= away.argmax() <= 8, "the farthest pictures are on the way, not at its ends"
 
 # %% [markdown]
@@ -825,7 +825,7 @@ print(f"mean squared error: this training {trained_error:.5f}, unrolled {unrolle
 
 # %% tags=["claim"]
 assert np.mean(off > 0.1) < 0.005
-assert share > 0.1
+assert share > 0.15
 assert unrolled_error < 0.0006 and trained_error > 2 * unrolled_error
 
 # %% [markdown]
