@@ -157,7 +157,7 @@ print(f"log p(x):  {truth.mean():8.2f}")
 # %% tags=["claim"]
 slack = [truth.mean() - bounds[k].mean for k in ks]
 assert np.all(np.diff(slack) < 0)
-assert slack[0] > (2 if trained_long else 0.5) and 0 < slack[-1] < (0.5 if trained_long else 0.8) * slack[0]
+assert slack[0] > (2.5 if trained_long else 0.5) and 0 < slack[-1] < (0.5 if trained_long else 0.8) * slack[0]
 
 # %% [markdown]
 # The ELBO understates this model by more than two nats. And the last nat comes slowly. Where $q$ misses the true posterior,
@@ -389,7 +389,7 @@ if trained_long:
     assert all(6 <= used[latent_dim] <= 18 for latent_dim in (10, 20, 50)) and dimensions[50][2] > used[50]
     for _, each, _ in dimensions.values():
         assert each[:6].sum() > 0.8 * each.sum()
-    assert moved[-1] < 0.2 * min(moved[:-1])
+    assert moved[-1] < 0.1 * min(moved[:-1])
 
 # %% [markdown]
 # ## Make a posterior collapse, and cure it
@@ -675,7 +675,7 @@ plt.show()
 recalls = [quality[f"VAE, beta {beta:g}"][1] for beta in betas]
 distances, errors = ({name: row[column] for name, row in quality.items()} for column in (2, 3))
 assert recalls[0] > recalls[4] and ae_distortion < curve[1.0].distortion.mean
-assert distances["autoencoder, N(0, I)"] > (3 if trained_long else 1.2) * distances["autoencoder, fitted normal"]
+assert distances["autoencoder, N(0, I)"] > (15 if trained_long else 1.2) * distances["autoencoder, fitted normal"]
 assert min(distances, key=distances.get) == "other test images"
 if trained_long:
     assert quality["VAE, beta 20"][0] > quality["VAE, beta 0.2"][0] + 0.1 and np.all(np.diff(recalls) < 0)
@@ -780,7 +780,7 @@ models_only = {name: value for name, value in nats.items() if name not in bytes_
 assert min(models_only, key=models_only.get) == "discretised logistic"
 assert all(value < 784 * np.log(256) for value in models_only.values())
 if trained_long:
-    assert max(models_only.values()) > min(models_only.values()) + 1000
+    assert max(models_only.values()) > min(models_only.values()) + 1500
     assert sum(value < 1.05 * nats["LZMA, a file compressor"] for value in models_only.values()) == 1
 
 # %% [markdown]
@@ -823,7 +823,7 @@ score = {name: gap.mean() for name, gap in mig.items()}
 assert score["the factors themselves"] == 1 and max(score["random numbers"], score["the last, shuffled"]) < 0.05
 assert score["beta 4, seed 3"] > score["the last, shuffled"]
 of_beta = {beta: np.array([score[f"beta {beta}, seed {seed}"] for seed in (1, 2, 3)]) for beta in (1, 4)}
-assert max(map(np.max, of_beta.values())) < 0.5
+assert max(map(np.max, of_beta.values())) < (0.25 if budget.name != "full" else 0.5)
 if budget.name == "laptop":
     assert of_beta[1].min() < of_beta[4].max() and of_beta[4].min() < of_beta[1].max()
 
@@ -873,7 +873,7 @@ print("means over pixels and codes:   ", {f"beta {beta:g}": round(value, 3) for 
 # %% tags=["claim"]
 assert seen < honest.negative_elbo.mean - 0.5 and at_mean < honest.negative_elbo.mean - 0.5
 assert floor > 50 and on_grey > floor + 50
-assert not trained_long or on_grey > 2 * honest.negative_elbo.mean
+assert not trained_long or on_grey > 3 * honest.negative_elbo.mean
 assert min(per_pixel, key=per_pixel.get) == 20.0 and min(betas, key=lambda beta: curve[beta].negative_elbo.mean) != 20.0
 
 # %% [markdown]
