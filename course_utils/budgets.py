@@ -79,7 +79,7 @@ BUDGETS = {
             "epochs": 1,
             "command_epochs": 2,
             "snapshot_every": 12,
-            "small_epochs": 9,
+            "small_epochs": 12,
             "starts": 1,
             "draws": 218,
             "probe_images": 400,

@@ -279,7 +279,7 @@ plots.compare_rows(
     title="What straight lines can do, and what the published constant leaves of it",
     size=1.35,
 )
-assert 8 <= used.sum() <= 20 and 5 < linear_kl < 12
+assert 10 <= used.sum() <= 17 and 5 < linear_kl < 12
 assert decibels[f"PCA, {components}"] > decibels["best linear, published"] + 2 > decibels["mean image"] + 3
 
 # %% [markdown]
@@ -570,7 +570,8 @@ plots.compare_rows(
 assert spans("calibrated", "dB")[0] > spans("published", "dB")[1] + 1.5
 assert spans("calibrated", "KL")[0] > 15 * spans("published", "KL")[1]
 assert spans("calibrated", "from N(0, I)")[0] > spans("published", "from N(0, I)")[1]
-assert spans("calibrated", "from fitted")[1] < spans("published", "from N(0, I)")[0]
+near = 0.5 if avatars.is_real else 1.0  # drawn avatars are more alike
+assert spans("calibrated", "from fitted")[1] < near * spans("published", "from N(0, I)")[0]
 part = 0.2 if avatars.is_real and budget.name != "smoke" else 0.5
 assert spans("calibrated", "from fitted")[1] < part * spans("calibrated", "from N(0, I)")[0]
 if budget.name != "full":  # whose trainings are longer
@@ -1371,6 +1372,7 @@ print(
 )
 assert max(gains.values()) < 0.3 * patience
 if budget.name == "laptop" and avatars.is_real:
+    assert max(gains.values()) < 0.1 * patience
     assert max(grid.values()) < 0.75 and abs(grid["kernel 4"] - grid["published layers"]) < 0.06
     assert grid["resize"] < 0.95 * min(grid[name] for name in grid if name != "resize")
 
