@@ -906,7 +906,7 @@ assert min(followers) < distances["Gaussian"] and max(followers) < 0.1 * distanc
 assert min(followers) < 1.15 * distances["training avatars"] and max(followers) < 1.35 * distances["training avatars"]
 
 # %% [markdown]
-# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. The distance no longer tells the last
+# Each picture is the mean of $p(x|z)$ at a code drawn from what stands beside its row. The distance no longer tells the best
 # draws from training avatars; your eye does. Narrower than held-out nats would have it, faces are cleaner. Are they copies?
 # Measure it with a control that must be caught.
 
