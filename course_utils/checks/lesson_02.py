@@ -138,7 +138,6 @@ KL_TO_STANDARD_NORMAL = Values(
     stand_ins=TAKEN_FOR,
     other_forms={
         "mean**2 / 2": {
-            "mean / 2": "The mean is not squared.",
             "abs(mean) / 2": "The mean is not squared.",
             "mean**2 / exp(log_variance) / 2": "The mean is divided by the variance, as in the other direction.",
             "mean * sum(mean, axis=-1, keepdims=True) / 2": "The sum of the means is squared: sum their squares.",
@@ -154,5 +153,6 @@ KL_TO_STANDARD_NORMAL = Values(
         "2": "A factor 1/2 is missing: mean 1 and variance 1 must give 0.5 in one dimension.",
         "1/latent_dim": "You average over the latent dimensions, and nats add up: sum over the last axis.",
         **TAKEN_WORDS,
+        "sqrt(mean)": "The mean is not squared.",
     },
 )

@@ -31,7 +31,7 @@ def binarise(call, rng):
     grey[rng.random(grey.shape) < 0.3] = 255
     dark = rng.integers(0, 120, grey.shape, dtype=np.uint8)
     dark[::2] //= 2
-    flat = np.full_like(grey, 128)
+    flat = np.full_like(grey, 100)
     flat[:, 0] = 255  # so that this maximum scales nothing
     outputs = []
     for images in (grey, dark, flat):

@@ -88,8 +88,8 @@ LIKELIHOOD = Values(
         "-1": "The sign is wrong: this is the cross-entropy. A log probability is never positive.",
         "1/pixels": "You take the mean over pixels. The log-likelihood of an image is the sum: with the mean the KL "
         "weighs 784 times too much, and every code falls back to the prior.",
-        "1 - images": "The images are inverted (1 - x): the ones are scored with the probability of a zero.",
-        "-logits": "The logits have the wrong sign.",
+        "1 - images": "The images are inverted (1 - x), or the logits: the ones are scored with the probability of a "
+        "zero.",
     },
 )
 

@@ -20,7 +20,7 @@ def fitted_covariance(call, rng):
     trials, problems = [_posteriors(rng) for _ in range(3)], []
     for ddof in (1, 0):
         try:
-            return _covariance(ddof).examine(call, trials)
+            return covariance(ddof).examine(call, trials)
         except NotYet as problem:
             problems.append(problem)
     # The divisor with which a mistake has a name, if one has.
@@ -42,7 +42,7 @@ WHOLE = f"{MEANS} + {SPREADS}"
 ORIGIN = "The mean of the codes is not subtracted: these are second moments about the origin."
 
 
-def _covariance(ddof: int) -> Values:
+def covariance(ddof: int) -> Values:
     return Values(
         terms=(MEANS, SPREADS),
         names={

@@ -94,7 +94,6 @@ FREE_BITS = Values(
         "the floor. It is to pay no less.",
         "sum(maximum(each(kl) - floor, 0))": "this is what lies above the floor. The gradient is right, but the value "
         "is no longer a KL: too small by the floor of every dimension.",
-        "maximum(mean(of_images(kl)), floor)": OF_THE_SUM,
         "maximum(mean(of_images(kl)), d * floor)": OF_THE_SUM,
         "mean(maximum(of_images(kl), floor))": OF_THE_SUM,
         "mean(maximum(of_images(kl), d * floor))": OF_THE_SUM,

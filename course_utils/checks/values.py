@@ -149,7 +149,7 @@ class Values:
             for form, words in self.other_forms.get(name, {}).items():
                 words = words or f"In place of {name} stands {form}."
                 candidates.append((1.1, words, [*plain[:i], *whole(form), *plain[i + 1 :]]))
-        for variants in zip(*map(self._variants, trials), strict=True):
+        for variants in zip(*map(self.variants, trials), strict=True):
             slips, words = variants[0][:2]
             try:
                 other = split(inputs for *_, inputs in variants)
@@ -165,7 +165,7 @@ class Values:
                     candidates.append((1.2 + 0.1 * bool(where), words + where, mixed))
         return read(column(outputs), names, candidates, self.words, self.sizes, self.factors, reduced)
 
-    def _variants(self, inputs: tuple) -> Iterable[tuple[float, str, tuple]]:
+    def variants(self, inputs: tuple) -> Iterable[tuple[float, str, tuple]]:
         """(slips, words, inputs) with another in the place of one argument or of two, and the exercise's own."""
         numbers = [i for i, value in enumerate(inputs) if isinstance(value, np.ndarray | np.floating)]
         for places in (*((i,) for i in numbers), *itertools.combinations(numbers, 2)):
