@@ -47,6 +47,10 @@ run: $(READY)
 	  --TemplateExporter.extra_template_basedirs=tools/templates build/run/*.ipynb
 	@echo "Done. Open build/run/*.html in a browser (formulas need a network there), or build/run/*.ipynb in JupyterLab."
 
+# Two workers with a thread each: with two threads each they wait for one another.
+test: export TF_NUM_INTRAOP_THREADS = 1
+test: export TF_NUM_INTEROP_THREADS = 1
+test: export OMP_NUM_THREADS = 1
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 	COURSE_BUDGET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax --nbval-cell-timeout=1200 notebooks tests

@@ -605,7 +605,7 @@ for name, fit in fits.items():
 
 # %% tags=["front-directions"] alt="Film, two panels: the same circle q starts below right of the tilted ellipse p. Left, minimising KL(q‖p), it slides to the centre and shrinks until it fits inside the ridge. Right, minimising KL(p‖q), it slides to the centre and grows until it covers the whole ellipse"
 def draw_frame(index):
-    figure, axes = plt.subplots(1, 2, figsize=(8.6, 4.9), dpi=80)
+    figure, axes = plt.subplots(1, 2, figsize=(7, 4), dpi=100)
     for axis, name in zip(axes, fits, strict=True):
         ellipses(axis, p, plots.ORANGE, "p", filled=True)
         mean, log_sd = films[name][index]

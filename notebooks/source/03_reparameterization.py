@@ -225,7 +225,7 @@ fresh = np.stack([where + spread * rng.normal(size=cloud.shape) for where, sprea
 
 
 def draw_frame(moment):
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.9), dpi=80)
+    figure, axes = plt.subplots(1, 2, figsize=(7.8, 3.9), dpi=100)
     angle = np.linspace(0, 2 * np.pi, 100)
     for axis, points, name in zip(
         axes, (kept, fresh), ("noise kept: z is computed", "noise fresh: z is drawn"), strict=True

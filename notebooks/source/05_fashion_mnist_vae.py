@@ -1067,9 +1067,8 @@ figure, axis = plt.subplots(figsize=(7.5, 4))
 for (name, values), dash in zip(prices.items(), ("-", "--"), strict=True):
     axis.plot(np.rad2deg(angles[:, 0]), values, dash, label=f"{name}: {values.max():.2f} nats at 45°")
     assert values.argmax() == 9 and values[0] < 1e-12 and values[-1] < 1e-12
-axis.set(
-    xlabel="angle of the turn (degrees)", ylabel="nats per image", title="A turned plane costs, a quarter turn is free"
-)
-axis.legend()
+axis.set(xlabel="angle of the turn (degrees)", ylabel="nats per image", ylim=(None, 1.05))
+axis.set_title("A turned plane costs, a quarter turn is free")
+axis.legend(loc="upper center")
 plt.show()
 np.testing.assert_allclose(prices["one ellipse, 0.05 by 0.2"].max(), 0.754, atol=1e-3)

@@ -654,8 +654,8 @@ axis.plot(seen_recall, seen_precision, "o-", ms=9)
 for (recall, precision), marker in zip(others, plots.MARKERS[1:], strict=False):
     axis.plot(recall, precision, marker, ms=10)
 for name, (precision, recall, *_) in quality.items():
-    below = -14 if name.startswith("auto") else 5
-    axis.annotate(name.replace("VAE, beta", "β ="), (recall, precision), (9, below), textcoords="offset points")
+    offset = {"autoencoder, N(0, I)": (-92, -40), "autoencoder, fitted normal": (9, -14)}.get(name, (9, 5))
+    axis.annotate(name.replace("VAE, beta", "β ="), (recall, precision), offset, textcoords="offset points")
 axis.set(xlabel="recall", ylabel="precision", xlim=(-0.03, 1.3), title="A larger β: typical draws, of fewer kinds")
 axis.set_xticks(np.linspace(0, 1, 6))
 axis.margins(y=0.12)
