@@ -31,7 +31,7 @@ class Memory(NamedTuple):
     encoded: list  # images
     decoded: list  # codes
     scored: list  # (images, codes) of which a log-likelihood was taken
-    log_q: list  # log densities of codes under the posterior, and under the prior
+    log_q: list  # (codes, their log densities) under the posterior, and under the prior
     log_p: list
 
 
@@ -48,7 +48,7 @@ def _vae():
 
     def remember_posterior(images, posterior):
         memory.encoded.append(np.asarray(images))
-        return recorded(posterior, lambda z, log_prob: memory.log_q.append(log_prob))
+        return recorded(posterior, lambda z, log_prob: memory.log_q.append((z, log_prob)))
 
     def remember_likelihood(z, likelihood):
         z = np.asarray(z)
@@ -57,7 +57,7 @@ def _vae():
 
     _watch(vae.encoder, remember_posterior)
     _watch(vae.decoder, remember_likelihood)
-    recorded(prior, lambda z, log_prob: memory.log_p.append(log_prob))
+    recorded(prior, lambda z, log_prob: memory.log_p.append((z, log_prob)))
     return vae, encoder, decoder, memory
 
 
@@ -91,6 +91,8 @@ class Bound(NamedTuple):
     means: dict[str, float]  # over the images, in nats: ``LOG_LIKELIHOODS``, ``KLS``
     noise: np.ndarray  # (draws, batch, latent_dim), standardised
     by_variance: np.ndarray  # the same, with the variance in place of the standard deviation
+    by_prior: np.ndarray  # the codes, standardised by the prior
+    at_mean: bool  # whether log q or log p was asked at the means of the posteriors
 
 
 INVERTED = "the images are inverted (1 - x) in the likelihood: the ones are scored with the probability of a zero."
@@ -184,12 +186,14 @@ def _bound(output, z, image, flat, mean, sd) -> Bound:
         "variance": kl_of_normals(mean, sd**2, *p),
         "root": kl_of_normals(mean, sd**0.5, *p),
     }
-    log_q, log_p = (np.concatenate([np.ravel(v) for v in part] or [[]]) for part in (memory.log_q, memory.log_p))
+    log_q, log_p = (np.concatenate([np.ravel(v) for _, v in part] or [[]]) for part in (memory.log_q, memory.log_p))
     if len(log_q) and len(log_p):
         values["asked"] = np.mean(log_q) - np.mean(log_p)
     elif len(log_q) or len(log_p):
         values |= {"only_q": log_q} if len(log_q) else {"only_p": -log_p}
-    noise = np.zeros((2, 0, BATCH, LATENT_DIM))
+    asked = [z.reshape(-1, 1, LATENT_DIM) for z, _ in (*memory.log_q, *memory.log_p)]
+    at_mean = any(np.all(np.abs(codes - mean).max(axis=-1).min(axis=-1) < 1e-4) for codes in asked)
+    noise = np.zeros((3, 0, BATCH, LATENT_DIM))
     if len(z):
         edges, shift, weights, bias = map(np.float64, decoder.get_weights())
         x, logits = flat[image], np.tanh(z @ edges + shift) @ weights + bias
@@ -199,12 +203,12 @@ def _bound(output, z, image, flat, mean, sd) -> Bound:
         values |= {"log_likelihood": log_likelihood, "twice": _log_bernoulli(x, expit(logits))}
         values |= {"inverted": _log_bernoulli(1 - x, logits), "others": _log_bernoulli(x[::-1], logits)}
         noise = ((z - mean[image]) / sd[image])[:, None]
-        noise = np.stack([noise, noise / sd[image][:, None]])
+        noise = np.stack([noise, noise / sd[image][:, None], ((z - p[0]) / p[1])[:, None]])
         if np.ptp(np.bincount(image, minlength=BATCH)) == 0:  # as many draws for each image
             order = np.argsort(image, kind="stable").reshape(BATCH, -1).T
             noise = noise[:, order, 0]
             values["several"] = np.log(len(order)) - logsumexp((log_likelihood - ratio)[order], axis=0)
-    return Bound(output, {name: np.mean(value) for name, value in values.items()}, *noise)
+    return Bound(output, {name: np.mean(value) for name, value in values.items()}, *noise, at_mean)
 
 
 WORDS = {
@@ -246,8 +250,8 @@ def _check_terms(bounds: list[Bound]) -> None:
     raise NotYet(
         words
         or f"at its own draws the negative ELBO is {first['kl'] - first['log_likelihood']:.5g}, log-likelihood "
-        f"{first['log_likelihood']:.5g} and KL {first['kl']:.5g}, and {y[0]:.5g} comes back: no multiple of the two "
-        "explains it."
+        f"{first['log_likelihood']:.5g} and KL {first['kl']:.5g}, and {y[0]:.5g} comes back: no usual multiple of the "
+        "two explains it."
     )
 
 
@@ -262,6 +266,12 @@ def _check_codes(bounds: list[Bound]) -> None:
             "draw from the posterior: `sample`.": constant and estimated,
             "you decoded the mean of the posterior instead of a draw. The value is better than the bound, and it is "
             "not an ELBO: `sample`.": constant,
+            "the KL is estimated at the mean of the posterior. An estimate takes draws from it.": any(
+                bound.at_mean for bound in bounds
+            ),
+            "the codes are draws from the prior. Draw those of an image from its posterior.": looks_standard_normal(
+                np.concatenate([bound.by_prior for bound in bounds])
+            ),
             OTHERS: np.abs(noise).max() > 8,
         }
     )

@@ -50,6 +50,8 @@ class Call:
     error_hint: tuple[str, str] = ("", "")
     nan_hint: str = "Look for the logarithm or the square root of a negative number, or a division by zero"
     notes: list[str] = field(default_factory=list)
+    written: str = ""  # the argument that the function wrote into
+    drew: bool = False  # whether the last call moved its Generator on
 
     def __call__(self, *inputs):
         """What the function makes of the inputs: an array, or a tuple of ``parts`` arrays."""
@@ -79,7 +81,10 @@ class Call:
 
     def _value(self, inputs: tuple):
         try:
-            return self.function(*_handed(inputs, self.tensors))
+            handed = _handed(inputs, self.tensors)
+            value = self.function(*handed)
+            self._watch(inputs, handed)
+            return value
         except (Exception, SystemExit) as error:
             problem = _raised(error, self.function)
         if self.tensors and self.numpy_too:
@@ -92,6 +97,13 @@ class Call:
                 return value
         text, hint = self.error_hint
         raise NotYet(f"{problem}. {hint}" if text and text in problem else problem)
+
+    def _watch(self, inputs: tuple, handed: list) -> None:
+        for name, before, after in zip(self.arguments, inputs, handed, strict=True):
+            if isinstance(after, np.random.Generator):
+                self.drew = before.bit_generator.state != after.bit_generator.state
+            elif isinstance(after, np.ndarray) and not np.array_equal(before, after):
+                self.written = name
 
     def finite(self, output: np.ndarray) -> None:
         """Raise NotYet where the output is not finite."""

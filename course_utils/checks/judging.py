@@ -99,6 +99,11 @@ def _verdict(call: Call, examine: Callable, insight: str) -> str:
         check_signature(call.function, call.arguments)
         with undisturbed(), time_limit(TIME_LIMIT):
             examine(call, np.random.default_rng())
+            if call.written:
+                raise NotYet(
+                    f"what comes back is right, but the function writes into `{call.written}`: whoever calls it has "
+                    "other numbers there afterwards. Work on a new array."
+                )
     except NotYet as problem:
         return f"Not yet: {problem}"
     except TooSlow:

@@ -139,7 +139,8 @@ def _check_noise(noisy: np.ndarray, images: np.ndarray, sd: float) -> None:
     refuse(
         {
             "pixels are replaced (masked, or salt and pepper), and the others are untouched. That is another denoising "
-            "task: add Gaussian noise to every pixel, with the standard deviation noise_sd.": untouched.mean() > 0.01,
+            "task: add Gaussian noise to every pixel, with the standard deviation noise_sd.": untouched.mean() > 0.01
+            and np.mean(np.isin(noisy, (0, 1)) | (np.abs(noisy - images) > 6 * sd), where=noisy != images) > 0.1,
             f"nearly all pixels are 0 or 1 after clipping: the noise is much stronger than noise_sd = {sd:.3f}. Are "
             "pixels taken to run to 255?": inside.mean() < 0.1,
         }
@@ -150,6 +151,11 @@ def _check_noise(noisy: np.ndarray, images: np.ndarray, sd: float) -> None:
         raise NotYet(
             "the noise is only positive, so every input is lighter than its target. Noise has mean zero: which method "
             "of `rng` draws that?"
+        )
+    if untouched.mean() > 0.01:
+        raise NotYet(
+            f"{untouched.mean():.0%} of the pixels are as they were, or all but: add noise to each of them, with the "
+            "standard deviation noise_sd in the units of the images."
         )
     unclipped = bool(noisy.min() < 0 or noisy.max() > 1)
     noise = noise[inside & (np.abs(images - 0.5) < 0.1)]
@@ -194,7 +200,10 @@ def uniform_codes(call, rng):
         low = -rng.uniform(0.5, 4, 4)
         high = rng.uniform(1, 5, 4) - low
         low[0], high[0] = rng.uniform(1, 2), rng.uniform(3, 4)
-        codes = (low + (high - low) * rng.beta(2, 3, (271, 4))).astype(np.float32)
+        low[3], high[3] = 0.6 * low[3], 0.6 * high[3]
+        share = 0.1 + 0.8 * rng.beta(2, 3, (271, 4))
+        share[0], share[-1] = 0, 1  # the bounds stand in the first and in the last row
+        codes = (low + (high - low) * share).astype(np.float32)
         inputs = (codes, number, np.random.default_rng(rng.integers(2**32)))
         output = call(*inputs)
         check_shape(output.shape, ("number", "d"), {"n": len(codes), "d": 4, "number": number})
@@ -206,8 +215,8 @@ def uniform_codes(call, rng):
 def _check_codes(output: np.ndarray, codes: np.ndarray) -> None:
     refuse(
         {
-            "these are rows of `codes`, drawn again. They decode to images that you have already; the exercise is "
-            "about the space between them.": np.isin(np.float32(output), codes).mean() > 0.5,
+            "these are rows of `codes`, or numbers out of them, drawn again. They decode to images that you have "
+            "already; the exercise is about the space between them.": np.isin(np.float32(output), codes).mean() > 0.5,
             "the draws are integers, and codes are real numbers. Which method of `rng` draws real numbers?": np.all(
                 output == np.round(output)
             ),
@@ -248,7 +257,7 @@ BOUNDS = {
     "low, low + high + abs(low)": WRONG_WIDTH,
     "0 * low, high + abs(low)": WRONG_WIDTH,
     "0 * low, high": WRONG_WIDTH,
-    "high, high + high - low": WRONG_WIDTH,
+    "high, high + high - low": "the draws start at max, and belong between min and max: add min, not max.",
     "-abs(high), abs(high)": WRONG_WIDTH,
     "0 * low, 1 + 0 * low": UNSCALED.format(0),
     "0 * low - 1, 1 + 0 * low": UNSCALED.format(-1),

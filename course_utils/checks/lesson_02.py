@@ -113,6 +113,7 @@ def encoded(rng, number: int) -> tuple[np.ndarray, ...]:
     """Arrays of which the last is a log variance: first rows positive, where every mistake is finite, then any sign."""
     *others, log_variance = rng.normal(size=(number, *SIZES.values())).astype(np.float32)
     log_variance[:8] = np.abs(log_variance[:8]) + 0.1
+    log_variance[8, 0], log_variance[9, 0] = 4.4, -4.4  # a variance of any size
     return *others, log_variance
 
 
@@ -150,7 +151,7 @@ KL_TO_STANDARD_NORMAL = Values(
     },
     words={
         "-1": "The sign is wrong: this is the negated KL. A KL is never negative.",
-        "2": "A factor 1/2 is missing: mean 1 and variance 1 must give 0.5 in one dimension.",
+        "2": "A factor 1/2 is missing: mean 0 and variance e must give 0.36 in one dimension.",
         "1/latent_dim": "You average over the latent dimensions, and nats add up: sum over the last axis.",
         **TAKEN_WORDS,
         "sqrt(mean)": "The mean is not squared.",

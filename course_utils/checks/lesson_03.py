@@ -38,7 +38,7 @@ FIRST_BATCH = 300
 
 
 def _encoded(rng, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(v.astype(np.float32) for v in (rng.normal(0, 2, (batch, 4)), rng.uniform(-2, 1.5, (batch, 4))))
+    return tuple(v.astype(np.float32) for v in (rng.normal(0, 2, (batch, 4)), rng.uniform(-5, 3, (batch, 4))))
 
 
 def _check_draw(call: Call, mean: np.ndarray, log_variance: np.ndarray) -> None:
@@ -115,7 +115,10 @@ def _check_gradient(function: Callable, mean: np.ndarray, log_variance: np.ndarr
     wanted = {"mean": np.ones(mean.shape), "log_variance": 0.5 * (np.asarray(z, np.float64) - mean)}
     for name, gradient in gradients.items():
         if not np.allclose(np.asarray(gradient, np.float64), wanted[name], rtol=1e-3, atol=1e-3):
-            raise NotYet(f"the draws have the right distribution, but the gradient with respect to {name} is wrong.")
+            raise NotYet(
+                f"the draws look right, but the gradient with respect to {name} is not that of a mean plus a standard "
+                "deviation times noise. Is z computed from all of both, and from nothing else?"
+            )
 
 
 @exercise(
@@ -132,9 +135,9 @@ def log_normal_density(call, rng):
 
 
 def _at(rng):
-    """One entry lies 20 standard deviations out, where the density itself underflows in float32."""
+    """One row lies 20 standard deviations out, where the density itself underflows, in float64 too."""
     z, mean, log_variance = encoded(rng, 3)
-    z[0, 0] = mean[0, 0] + 20 * np.exp(0.5 * log_variance[0, 0])
+    z[0] = mean[0] + 20 * np.exp(0.5 * log_variance[0])
     return z, mean, log_variance
 
 
@@ -202,7 +205,9 @@ def score_gradient(call, rng):
                 "this is the closed form, 2 mean, without a draw. It is the value that the estimate must have on "
                 "average; the exercise asks for the estimate, which also works where there is no formula."
             )
-        raise NotYet("the same number comes back on every call: nothing is drawn, or is there a fixed seed inside?")
+        raise NotYet(
+            "the same number comes back on every call: nothing is drawn, it is rounded, or there is a fixed seed."
+        )
     _check_mean(estimates, mean, sd, number)
     _check_divisor(call, kinds)
 
@@ -248,7 +253,8 @@ def _check_mean(estimates: np.ndarray, mean: np.ndarray, sd: np.ndarray, number:
 AVERAGED = {  # what the estimates average, but for a factor
     "2 * mean": "",
     "2 * mean * sd": "You divide by the standard deviation, and the score divides by the variance: try sd = 2.",
-    "2 * mean * sd**2": "You do not divide by the variance: the score of a normal is (z - mean) / sd^2.",
+    "2 * mean * sd**2": "You do not divide by the variance, or z is drawn with it: the score of a normal is "
+    "(z - mean) / sd^2, and z has the standard deviation sd.",
     "2 * mean * sd**4": "You multiply by the variance, and the score divides by it.",
     "2 * mean / sd": "You divide by sd^3: the score of a normal divides by its variance.",
     "2 * mean / sd**2": "You divide by the variance twice: sd is the standard deviation already.",
@@ -257,7 +263,8 @@ AVERAGED = {  # what the estimates average, but for a factor
     "density, not by the derivative of the log density with respect to the mean.",
     "1": "z is not squared: this is the derivative of E[z], which is 1.",
     "3 * (mean**2 + sd**2)": "z is cubed, and the function under the mean is z^2.",
-    "0": "The score alone has mean zero: multiply it by z^2, the function whose mean you differentiate.",
+    "0": "It averages zero, as the score alone does, and as its product with z^2 of other draws: multiply each score "
+    "by the z^2 of its own draw.",
     "2 * sd": "The score is that of sd, and the derivative is by the mean.",
     "2 * abs(mean)": "An absolute value is taken: for a negative mean the gradient is negative.",
 }
@@ -280,8 +287,8 @@ def _check_divisor(call: Call, kinds: list) -> None:
             one.append(np.nan)
     if not any(one):
         raise NotYet(
-            "with one draw it returns 0: the mean of all draws is subtracted from z^2 with those draws, which takes a "
-            "share of 1 / `number` of the estimate away. Divide by `number` - 1, or use other draws for it."
+            "with one draw it returns 0: a mean over these very draws is subtracted, which takes a share of "
+            "1 / `number` of the estimate away. Use the true mean, or a mean over other draws."
         )
     if np.isfinite(one).all():
         return

@@ -10,7 +10,7 @@ import tf_keras as keras
 from course_utils.checks.bound import examine_bound, kl_of_normals
 from course_utils.checks.calling import NOTHING, NotYet, check_shape, refuse
 from course_utils.checks.judging import exercise
-from course_utils.checks.noise import chance_bound, check_fresh, check_independent
+from course_utils.checks.noise import LOG_ODDS, chance_bound, check_fresh, check_independent
 from course_utils.checks.reading import read
 from course_utils.checks.values import evaluate
 
@@ -26,7 +26,7 @@ def binarise(call, rng):
     floats. Salakhutdinov and Murray 2008, "On the Quantitative Analysis of Deep Belief Networks".
     """
     # Grey images with black and white, then dark ones that no image's maximum scales, then all of one grey.
-    grey = rng.integers(0, 256, (40, 20, 26, 1), dtype=np.uint8)
+    grey = rng.integers(0, 256, (100, 20, 26, 1), dtype=np.uint8)
     grey[rng.random(grey.shape) < 0.3] = 0
     grey[rng.random(grey.shape) < 0.3] = 255
     dark = rng.integers(0, 120, grey.shape, dtype=np.uint8)
@@ -118,13 +118,18 @@ def _check_shares(ones: np.ndarray, images: np.ndarray) -> None:
             f"the share of ones is {', '.join(shares)}, and it must be the grey over 255: 0.03, 0.28, 0.53, 0.78 near "
             "8, 72, 136, 200."
         )
-    black, white = ones[images == 0], ones[images == 255]
+    lit, unlit = np.mean(ones[images == 0] != 0), np.mean(ones[images == 255] == 0)
+    right = np.float64(images) / 255
+    slope, size = np.sum((ones - right) * right), np.sum(right**2)
     refuse(
         {
-            f"{black.mean():.2%} of the black pixels become 1, and none may: a pixel of 0 is lit with probability 0. "
-            "The comparison is off by one level of grey, or <= stands for <.": black.any(),
-            f"{1 - white.mean():.2%} of the white pixels become 0, and none may: 255 / 255 is 1. Are the images "
-            "divided by 256?": not white.all(),
+            f"{lit:.2%} of the black pixels become 1, and none may: a pixel of 0 is lit with probability 0."
+            + " The comparison is off by one level of grey, or <= stands for <." * bool(lit < 0.008): lit > 0,
+            f"{unlit:.2%} of the white pixels become 0, and none may: 255 / 255 is 1."
+            + " Are the images divided by 256?" * bool(unlit < 0.008): unlit > 0,
+            f"pixels become 1 with {1 + slope / size:.3g} times the probability that their grey over 255 gives.": (
+                abs(slope) > np.sqrt(LOG_ODDS * size / 2)
+            ),
         }
     )
 
@@ -172,14 +177,22 @@ def kl_factor(call, rng):
         outputs.append(float(output))
         q, p = _mean_and_sd(dense(images)), (prior.mean(), prior.stddev())
         kls = [np.mean(kl_of_normals(*pair)) for pair in ((*q, *p), (*p, *q), (*q, 0, 1))]
-        seen.append((sum(counts) * kls[0], stale, *kls, len(counts)))
+        seen.append(
+            (
+                sum(count or BATCH for count in counts) * kls[0],
+                stale,
+                *kls,
+                len(counts),
+                *(counts[i] or BATCH for i in (0, -1)),
+            )
+        )
     _name_factor(np.array(outputs), np.array(seen))
 
 
 FEATURES, LATENT_DIM, BATCH = 7, 2, 50
 # Whether the prior is N(0, I), and how often each loss counts the KL: as TFP's layers do, and with weights, which make
 # the factor no whole number.
-MODELS = [(True, (1, 1)), (True, (BATCH,)), (False, (1,)), (False, (0.35, 0.35))]
+MODELS = [(True, (1, 1)), (True, (None,)), (False, (1,)), (False, (0.37, 0.22))]  # None: the size of the batch
 
 
 class _CountedKL(keras.layers.Layer):
@@ -194,6 +207,7 @@ class _CountedKL(keras.layers.Layer):
         square = (sd**2 + (mean - self.loc) ** 2) / self.scale**2
         kl = tf.reduce_sum(tf.math.log(self.scale / sd) + (square - 1) / 2, axis=-1)
         for count in self.counts:
+            count = tf.cast(tf.shape(numbers)[0], tf.float32) if count is None else count
             self.add_loss(count * tf.reduce_mean(kl))
         return mean + sd * tf.random.normal(tf.shape(mean))
 
@@ -222,6 +236,8 @@ FACTORS = {  # of the models' losses and mean KLs
     "kl / losses": "the ratio is inverted. The factor is what the model counts, divided by what it should count.",
     "1 + 0 * kl": "your factor is always 1, and these models do not all count it once. Measure it, do not round it.",
     "losses / kl / number": ONE_LOSS,
+    "first": ONE_LOSS,
+    "last": ONE_LOSS,
     "losses": "these are the losses, not divided by the mean KL.",
     "kl": "this is the mean KL; the factor is the sum of the losses divided by it.",
     "losses / standard": "the KL is that from N(0, I), and this prior is another one: use `prior`.",
@@ -235,10 +251,13 @@ FACTORS = {  # of the models' losses and mean KLs
 def _name_factor(outputs: np.ndarray, seen: np.ndarray) -> None:
     """Raise NotYet unless the outputs are losses / kl; a row of ``seen`` a model."""
     refuse({NOTHING: not outputs.any()})
-    names = dict(zip(("losses", "stale", "kl", "reversed_kl", "standard", "number"), seen.T, strict=True))
+    names = dict(
+        zip(("losses", "stale", "kl", "reversed_kl", "standard", "number", "first", "last"), seen.T, strict=True)
+    )
     candidates = [(0.5 * bool(w), w, [evaluate(f, batch=BATCH, **names)]) for f, w in FACTORS.items()]
     sizes = {"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES}
-    words = read(outputs, ["factor"], candidates, {}, sizes)
+    averaged = "The KL below the line is averaged over the latent dimensions: it is a sum over them."
+    words = read(outputs, ["factor"], candidates, {"latent dimensions": averaged}, sizes)
     if words:
         raise NotYet(words)
     right = names["losses"] / names["kl"]

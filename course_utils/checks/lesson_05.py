@@ -106,7 +106,7 @@ def prior_grid(call, rng):
     It gets an int. It returns ``(number * number, 2)``: all pairs, in any order, of the quantiles (i + 0.5) / number of
     N(0, 1), for i from 0 to number - 1.
     """
-    for number in (5, 4, 9):
+    for number in (5, 4, 9, 40):
         output = call(number)
         axes = {"number * number": number**2, "two": 2}
         hint = "One pair a row: each of `number` values on one axis with each on the other."
@@ -133,7 +133,7 @@ def _check_grid(output: np.ndarray, number: int) -> None:
         return
     values = [np.unique(np.round(column, 5)) for column in output.T]
     even = all(map(_equally_spaced, values))
-    scale = [s for s in (2, 0.5, -2, np.sqrt(2), np.sqrt(0.5)) if _is_grid(output / s, quantiles)]
+    scale = [s for s in (2, 0.5, np.sqrt(2), np.sqrt(0.5)) if _is_grid(output / s, quantiles)]
     refuse(
         {
             NOTHING: not output.any(),
@@ -163,11 +163,11 @@ def interpolate(call, rng):
 
     It gets two tensors ``(d,)`` and an int. It returns ``(steps, d)``, equally spaced, both ends included.
     """
-    INTERPOLATE.examine(call, [_ends(rng, steps) for steps in (7, 3, 4, 9)])
+    INTERPOLATE.examine(call, [_ends(rng, steps) for steps in (7, 2, 3, 4, 9)])
 
 
 def _ends(rng, steps):
-    start, end = rng.normal(size=(2, 5)).astype(np.float32)
+    start, end = rng.normal(0, steps / 2, (2, 5)).astype(np.float32)  # short ways and long ones
     start[0], end[0] = rng.uniform(0.5, 3, 2)  # where a path through logarithms is finite
     return start, end, steps
 
@@ -180,18 +180,26 @@ def _slerp(start, end, steps):
 
 def _other_times(outputs, trials):
     """What is wrong with a path of points on the right line, or None."""
-    steps = trials[-1][2]
-    for output, (start, end, _) in zip(outputs, trials, strict=True):
+    found = {}
+    for output, (start, end, steps) in zip(outputs, trials, strict=True):
         if output.ndim != 2 or output.shape[1] != len(start) or len(output) < 2:
             return None
         times = (output - start) @ (end - start) / np.sum((end - start) ** 2)
         if not np.allclose(output, start + times[:, None] * (end - start), atol=1e-3):
             return None
+        found[steps] = times
+    if len({len(times) for times in found.values()}) == 1:
+        return f"the path has {len(times)} points whatever `steps` says."
+    wrong = (one for one, t in found.items() if len(t) != one or not np.allclose(t, np.linspace(0, 1, one), atol=1e-3))
+    steps = max(wrong)
+    times = found[steps]
     if len(times) != steps:
         more = f"steps {'-+'[len(times) > steps]} {abs(len(times) - steps)}"
         return f"the path has {more} points. `steps` counts the points, both ends included."
     shares = f"t = {', '.join(f'{time:.3g}' for time in times[:3])}, ..., {times[-1]:.3g}"
     first, last = np.abs(times[[0, -1]] - [0, 1]) < 1e-3
+    if times[-1] < -0.001:
+        return f"the path leads away from `end`, {shares}: the difference is reversed, and end - start belongs there."
     if times[-1] > 1.001:
         return f"the path goes on beyond `end`, {shares}: with `steps` points there are steps - 1 gaps."
     if not last:

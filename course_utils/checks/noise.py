@@ -25,6 +25,8 @@ def looks_uniform(values: np.ndarray) -> bool:
     values = np.sort(values, axis=None)
     if not np.isfinite(values).all() or values[0] < -1e-5 or values[-1] > 1 + 1e-5:
         return False
+    if values[0] > LOG_ODDS / len(values) or values[-1] < 1 - LOG_ODDS / len(values):  # cut off at an edge
+        return False
     steps = np.arange(len(values) + 1) / len(values)
     return max(np.max(steps[1:] - values), np.max(values - steps[:-1])) < chance_bound(len(values))
 
@@ -61,11 +63,11 @@ def lag_of_repeat(centred: np.ndarray, axis: int) -> int | None:
     """How far apart along an axis the entries (mean zero, at most 1/2 in size) go together; None if they do not."""
     centred = np.moveaxis(np.nan_to_num(centred), axis, 0)
     size = len(centred)
-    for lag in range(1, size) if size <= 64 else (1, 2, 3, size // 4, size // 3, size // 2):
-        products = centred[lag:] * centred[:-lag]
-        if abs(np.mean(products)) > 0.25 * np.sqrt(2 * (LOG_ODDS + 5) / products.size):
-            return lag
-    return None
+    waves = np.abs(np.fft.rfft(centred, 2 * size, axis=0)) ** 2  # so that all lags are summed at once
+    sums = np.fft.irfft(waves, axis=0).reshape(2 * size, -1).sum(axis=1)[1:size]
+    products = np.arange(size - 1, 0, -1) * (centred.size // size)
+    far = np.abs(sums) > 0.25 * np.sqrt(2 * (LOG_ODDS + 5 + np.log(size)) * products)
+    return int(np.argmax(far)) + 1 if far.any() else None
 
 
 def check_independent(noise: np.ndarray, names: tuple[str, ...], first: str = "") -> None:
@@ -135,7 +137,11 @@ def check_fresh(call: Call, inputs: tuple) -> None:
     first, again, other = (_first(call(*values)) for values in (inputs, inputs, fresh))
     if np.array_equal(first, other, equal_nan=True):
         raise NotYet(FIXED)
-    if any(isinstance(v, np.random.Generator) for v in inputs) and not np.array_equal(first, again):
+    if not any(isinstance(v, np.random.Generator) for v in inputs):
+        return
+    if np.array_equal(first, again, equal_nan=True) and not call.drew:
+        raise NotYet("a copy of `rng` is drawn from, so the next call gets the same noise. Draw from `rng` itself.")
+    if not np.array_equal(first, again):
         call.notes.append("One thing to mend: it does not draw from `rng`, so a seed does not repeat the result.")
 
 

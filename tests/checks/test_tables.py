@@ -126,7 +126,8 @@ def factor(formula):
         kls = {"kl": (q, prior), "reversed_kl": (prior, q), "standard": (q, standard)}
         means = {name: float(tf.reduce_mean(tfd.kl_divergence(*pair))) for name, pair in kls.items()}
         losses = [float(loss) for loss in model.losses]
-        return evaluate(formula, losses=sum(losses), number=len(losses), batch=len(images), **means)
+        ends = {"first": losses[0] / means["kl"], "last": losses[-1] / means["kl"]}
+        return evaluate(formula, losses=sum(losses), number=len(losses), batch=len(images), **means, **ends)
 
     return value
 
