@@ -67,7 +67,8 @@ def lag_of_repeat(centred: np.ndarray, axis: int) -> int | None:
     sums = np.fft.irfft(waves, axis=0).reshape(2 * size, -1).sum(axis=1)[1:size]
     products = np.arange(size - 1, 0, -1) * (centred.size // size)
     far = np.abs(sums) > 0.25 * np.sqrt(2 * (LOG_ODDS + 5 + np.log(size)) * products)
-    return int(np.argmax(far)) + 1 if far.any() else None
+    together = np.abs(sums) / products * far
+    return int(np.argmax(together > 0.9 * together.max())) + 1 if far.any() else None
 
 
 def check_independent(noise: np.ndarray, names: tuple[str, ...], first: str = "") -> None:

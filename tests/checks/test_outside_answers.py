@@ -1,5 +1,6 @@
 """Kinds of answers that came from outside: wrong ones that passed or had no name, right ones that were not accepted."""
 
+import copy
 import math
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras as keras
+from scipy.stats import norm
 
 from course_utils import checks
 from course_utils.checks import bound, judging, lesson_03
@@ -125,6 +127,57 @@ def fixed_normal(shape):
 
 
 STANDARD = tfd.MultivariateNormalDiag(tf.zeros(5))
+
+
+def centred_in_place(mean, sd):
+    mean -= mean.mean(axis=0)
+    return np.cov(mean.T) + np.diag((sd**2).mean(axis=0))
+
+
+def noise_in_place(images, noise_sd, rng):
+    images += noise_sd * rng.normal(size=images.shape)
+    return np.clip(images, 0, 1, out=images)
+
+
+def own_draws(distribution, number):
+    return tf.reduce_mean(distribution.log_prob(distribution.sample(number)))
+
+
+def density_by_a_product(z, mean, log_variance):
+    return np.log(np.prod(norm.pdf(z, mean, np.exp(np.asarray(log_variance) / 2)), axis=-1))
+
+
+def apart(mean, sd, number):
+    """z^2 and the score at draws of their own."""
+    z, other = tf.random.normal([2, number], mean, sd)
+    return tf.reduce_mean(z**2) * tf.reduce_mean((other - mean) / sd**2)
+
+
+def counted(model, images, posterior_of, prior, losses=slice(None)):
+    model(images)
+    return sum(model.losses[losses]) / tf.reduce_mean(tfd.kl_divergence(posterior_of(images), prior))
+
+
+def at_the_mean(log_q_at, log_p_at):
+    def function(vae, images):
+        q = vae.encoder(images)
+        z = q.sample()
+        kl = q.log_prob(log_q_at(q, z)) - vae.prior.log_prob(log_p_at(q, z))
+        return tf.reduce_mean(kl - vae.decoder(z).log_prob(images))
+
+    return function
+
+
+def from_the_prior(vae, images):
+    z = vae.prior.sample(len(images))
+    return tf.reduce_mean(tfd.kl_divergence(vae.encoder(images), vae.prior) - vae.decoder(z).log_prob(images))
+
+
+def one_shift_for_all(log_weights):
+    highest = tf.reduce_max(log_weights)
+    return highest + tf.math.log(tf.reduce_mean(tf.exp(log_weights - highest), axis=0))
+
+
 WRONG = [
     # ---- holes in the inputs ----
     (
@@ -279,6 +332,63 @@ WRONG = [
         "where a mean belongs",
         lambda mean, sd: (mean - mean.mean(0)).T @ (mean - mean.mean(0)) + np.diag((sd**2).mean(0)),
     ),
+    ("fitted_covariance", "writes into `mean`", centred_in_place),
+    ("fitted_covariance", "once more", lambda m, sd: np.cov(m.T) + np.diag((sd**2).mean(0)) / len(sd)),
+    ("denoising_pair", "writes into `images`", lambda x, s, r: (lambda old: (noise_in_place(x, s, r), old))(x.copy())),
+    ("denoising_pair", "add noise to each of them", lambda x, s, r: noisy(x, r.normal(0, s / 255, x.shape))),
+    ("denoising_pair", "a copy of `rng`", lambda x, s, r: noisy(x, copy.deepcopy(r).normal(0, s, x.shape))),
+    ("uniform_codes", "a copy of `rng`", lambda c, n, r: box(c, copy.deepcopy(r).random((n, c.shape[1])))),
+    ("uniform_codes", "not uniform", lambda c, n, r: box(c[1:], r.random((n, c.shape[1])))),
+    ("uniform_codes", "not uniform", lambda c, n, r: box(c, 0.01 + 0.98 * r.random((n, c.shape[1])))),
+    ("uniform_codes", "add min, not max", lambda c, n, r: c.max(0) + np.ptp(c, 0) * r.random((n, c.shape[1]))),
+    ("monte_carlo_kl", "log p over draws from p", lambda q, p, n: own_draws(q, n) - own_draws(p, n)),
+    ("monte_carlo_kl", "no draws from q", lambda q, p, n: tf.reduce_mean(ratio(q, p, q.sample(n) + 0.1))),
+    ("monte_carlo_kl", "no draws from q", lambda q, p, n: tf.reduce_mean(ratio(q, p, 1.1 * q.sample(n)))),
+    ("monte_carlo_kl", "20000 draws", lambda q, p, n: tf.reduce_mean(ratio(q, p, q.sample(n))) + (n > 1000)),
+    (
+        "reparameterize",
+        "It has mean",
+        lambda m, lv: m + tf.exp(tf.clip_by_value(lv, -2, 2) / 2) * tf.random.normal(m.shape),
+    ),
+    (
+        "reparameterize",
+        "that lie 150 apart",
+        with_noise(lambda shape: tf.tile(tf.random.normal([150, 4]), [100, 1])[: shape[0]]),
+    ),
+    (
+        "reparameterize",
+        "that lie 7501 apart",
+        with_noise(lambda shape: tf.tile(tf.random.normal([7501, 4]), [2, 1])[: shape[0]]),
+    ),
+    ("kl_to_standard_normal", "too", lambda m, lv: tf.reduce_sum(kl_rows(m, tf.clip_by_value(lv, -4, 4)), axis=-1)),
+    ("kl_to_standard_normal", "off by the same factor, 1.002", lambda m, lv: 1.002 * tf.reduce_sum(kl_rows(m, lv), -1)),
+    ("log_normal_density", "infinite", density_by_a_product),
+    ("score_gradient", "z^2 of its own draw", lambda m, s, n: apart(m, s, n)),
+    (
+        "binarise",
+        "where 0.392 is right",
+        lambda x, r: (r.random(x.shape) < x / 240).astype(float) * (x < 240) + (x >= 240),
+    ),
+    (
+        "binarise",
+        "of the black pixels become 1, and none may",
+        lambda x, r: (r.normal(0.5, 0.29, x.shape) < x / 255) * 1.0,
+    ),
+    ("kl_factor", "is right", lambda model, x, posterior, prior: counted(model, x[:1], posterior, prior)),
+    ("kl_factor", "is right", lambda *inputs: tf.round(10 * counted(*inputs)) / 10),
+    ("kl_factor", "is right", lambda *inputs: len(inputs[0].losses) * counted(*inputs, losses=slice(0, 1))),
+    ("negative_elbo", "estimated at the mean", at_the_mean(lambda q, z: q.mean(), lambda q, z: z)),
+    ("negative_elbo", "estimated at the mean", at_the_mean(lambda q, z: z, lambda q, z: q.mean())),
+    ("negative_elbo", "draws from the prior", from_the_prior),
+    ("importance_weighted", "infinite", one_shift_for_all),
+    ("prior_grid", "times 2", lambda n: 2 * np.stack(np.meshgrid(quantiles(n), quantiles(n)), -1).reshape(-1, 2)),
+    ("interpolate", "10 points whatever `steps`", lambda a, b, n: tf.linspace(a, b, 10)),
+    ("interpolate", "the difference is reversed", lambda a, b, n: a + np.linspace(0, 1, n)[:, None] * (a - b)),
+    (
+        "free_bits",
+        "or it is applied to the sum",
+        lambda kl, floor: tf.maximum(tf.reduce_sum(tf.reduce_mean(kl, 0)), floor),
+    ),
 ]
 
 
@@ -384,6 +494,9 @@ RIGHT = [
         lambda q, p, n: tf.reduce_mean(q.log_prob(q.sample(n))) - tf.reduce_mean(p.log_prob(q.sample(n))),
     ),
     ("monte_carlo_kl", lambda q, p, n: tf.reduce_mean((lambda lr: lr + tf.exp(-lr) - 1)(ratio(q, p, q.sample(n))))),
+    ("monte_carlo_kl", lambda q, p, n: (lambda x: (q.log_prob(x), tf.reduce_mean(ratio(q, p, x)))[1])(q.sample(n))),
+    ("monte_carlo_kl", lambda q, p, n: (p.log_prob(q.mean()), tf.reduce_mean(ratio(q, p, q.sample(n))))[1]),
+    ("monte_carlo_kl", lambda q, p, n: (p.prob(p.sample(n)), tf.reduce_mean(ratio(q, p, q.sample(n))))[1]),
     ("score_gradient", lambda m, s, n: np.mean([float(score(m, s, tf.random.normal([], m, s))) for _ in range(n)])),
     ("score_gradient", score_by_tapes),
     ("score_gradient", lambda m, s, n: 2 * tf.reduce_mean(tf.random.normal([n], m, s))),
