@@ -58,6 +58,8 @@ class Call:
         value = self._value(inputs)
         if self.parts == 1 or value is None or value is Ellipsis:
             return _array(value)
+        if getattr(value, "shape", ())[:1] == (self.parts,):  # stacked: it unpacks as well
+            value = tuple(value)
         if not isinstance(value, tuple | list) or len(value) != self.parts:
             raise NotYet(f"{self.parts} arrays are asked for, in one `return` with a comma between them.")
         return tuple(_array(part) for part in value)

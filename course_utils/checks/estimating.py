@@ -20,8 +20,8 @@ class Seen(NamedTuple):
     output: float
     number: int
     different: int  # draws
-    x: np.ndarray  # (draws, event), what q was asked about, and p: the same, or draws of its own
-    y: np.ndarray
+    x: np.ndarray  # (draws, event), what q was asked about
+    y: np.ndarray  # what p was: the same, or draws of its own
     log_q: np.ndarray
     log_p: np.ndarray
 
@@ -66,10 +66,8 @@ class Pair:
 def _rows(asked: list[np.ndarray], event: int) -> list[np.ndarray]:
     """(draws, event), what was asked; several draws that are asked about again count once."""
     rows = [np.reshape(values, (-1, event)) for values in asked]
-    return [
-        *{values.tobytes(): values for values in rows if len(values) > 1}.values(),
-        *(v for v in rows if len(v) == 1),
-    ]
+    several = {values.tobytes(): values for values in rows if len(values) > 1}
+    return [*several.values(), *(values for values in rows if len(values) == 1)]
 
 
 def examine_estimate(call: Call, pairs: list[tuple]) -> None:
@@ -110,9 +108,8 @@ def examine_estimate(call: Call, pairs: list[tuple]) -> None:
         raise NotYet("log q is averaged over draws from q, and log p over draws from p. Both belong to draws from q.")
     from_q = from_q and all(pair.drawn_from(0, "y") for pair in pairs)
     _name(calls, from_p=not from_q and all(pair.drawn_from(1) for pair in pairs[:2]))
-    few = [
-        one for one in calls if one.different < one.number * (0.9 if one.number > 500 else 1)
-    ]  # float32 repeats some
+    enough = {number: number if number < 500 else 0.9 * number for number in (2, 5, 20, 100, 1_000, 20_000)}
+    few = [one for one in calls if one.different < enough[one.number]]  # of many, float32 has some twice
     if few:
         raise NotYet(
             f"only {few[-1].different} different draws are made where `number` is {few[-1].number}: the error of an "

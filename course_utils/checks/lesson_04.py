@@ -170,15 +170,8 @@ def kl_factor(call, rng):
         outputs.append(float(output))
         q, p = _mean_and_sd(dense(images)), (prior.mean(), prior.stddev())
         kls = [np.mean(kl_of_normals(*pair)) for pair in ((*q, *p), (*p, *q), (*q, 0, 1))]
-        seen.append(
-            (
-                sum(count or BATCH for count in counts) * kls[0],
-                stale,
-                *kls,
-                len(counts),
-                *(counts[i] or BATCH for i in (0, -1)),
-            )
-        )
+        counts = [count or BATCH for count in counts]
+        seen.append((sum(counts) * kls[0], stale, *kls, len(counts), counts[0], counts[-1]))
     _name_factor(np.array(outputs), np.array(seen))
 
 
@@ -244,9 +237,8 @@ FACTORS = {  # of the models' losses and mean KLs
 def _name_factor(outputs: np.ndarray, seen: np.ndarray) -> None:
     """Raise NotYet unless the outputs are losses / kl; a row of ``seen`` a model."""
     refuse({NOTHING: not outputs.any()})
-    names = dict(
-        zip(("losses", "stale", "kl", "reversed_kl", "standard", "number", "first", "last"), seen.T, strict=True)
-    )
+    columns = ("losses", "stale", "kl", "reversed_kl", "standard", "number", "first", "last")
+    names = dict(zip(columns, seen.T, strict=True))
     candidates = [(0.5 * bool(w), w, [evaluate(f, batch=BATCH, **names)]) for f, w in FACTORS.items()]
     sizes = {"batch": BATCH, "latent dimensions": LATENT_DIM, "features": FEATURES}
     averaged = "The KL below the line is averaged over the latent dimensions: it is a sum over them."

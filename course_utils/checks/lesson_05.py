@@ -191,7 +191,9 @@ def _other_times(outputs, trials):
     if len({len(times) for times in found.values()}) == 1:
         return f"the path has {len(times)} points whatever `steps` says."
     wrong = (one for one, t in found.items() if len(t) != one or not np.allclose(t, np.linspace(0, 1, one), atol=1e-3))
-    steps = max(wrong)
+    steps = max(wrong, default=None)
+    if steps is None:
+        return None
     times = found[steps]
     if len(times) != steps:
         more = f"steps {'-+'[len(times) > steps]} {abs(len(times) - steps)}"

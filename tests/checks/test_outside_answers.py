@@ -382,6 +382,7 @@ WRONG = [
     ("negative_elbo", "draws from the prior", from_the_prior),
     ("importance_weighted", "infinite", one_shift_for_all),
     ("prior_grid", "times 2", lambda n: 2 * np.stack(np.meshgrid(quantiles(n), quantiles(n)), -1).reshape(-1, 2)),
+    ("interpolate", "too", lambda a, b, n: a + np.linspace(0, 1, n)[:, None] * (b - a) + 5e-4),
     ("interpolate", "10 points whatever `steps`", lambda a, b, n: tf.linspace(a, b, 10)),
     ("interpolate", "the difference is reversed", lambda a, b, n: a + np.linspace(0, 1, n)[:, None] * (a - b)),
     (
@@ -507,6 +508,7 @@ RIGHT = [
     ("uniform_codes", rows_stacked),
     ("binarise", lambda x, r: np.array([[[[r.random() < v / 255] for v in row[:, 0]] for row in i] for i in x], float)),
     ("binarise", lambda x, r: (r.integers(0, 255, x.shape) < x).astype(float)),
+    ("denoising_pair", lambda x, s, r: np.stack([np.clip(x + r.normal(0, s, x.shape), 0, 1), x])),
     ("denoising_pair", lambda x, s, r: (np.stack([np.clip(i + r.normal(0, s, i.shape), 0, 1) for i in x]), x)),
 ]
 
