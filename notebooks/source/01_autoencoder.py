@@ -825,7 +825,7 @@ print(f"mean squared error: this training {trained_error:.5f}, unrolled {unrolle
 
 # %% tags=["claim"]
 assert np.mean(off > 0.1) < 0.005
-# from nine starts: 0.12 to 0.31 of the length, and 1.5 to 15 times the error
+# from eight starts: 0.12 to 0.31 of the length, and 1.5 to 15 times the error
 assert share > 0.1 and unrolled_error < 0.0006 and trained_error > 1.25 * unrolled_error
 order = [np.argsort(np.argsort(values)) for values in (angle, spiral_codes)]
 assert abs(np.corrcoef(order)[0, 1]) < 0.8, "the code runs along the arm"
